@@ -1,0 +1,105 @@
+"""What a reader sees: `check()` for an exercise, `claim()` for what a chapter says happens."""
+
+import html
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.display import display
+
+from utils import exercises
+from utils.exercises import Verdict
+
+SYMBOLS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
+COLOURS = {"passed": "success", "failed": "error", "not attempted": "warn"}
+FALLBACK = {"passed": "#2e7d32", "failed": "#d32f2f", "not attempted": "#ef6c00"}
+GOES_ON = "The course's own version is used below, so you can go on and come back."
+
+
+def check(name: str, attempt: Any) -> Any:
+    """Say ✓, ✗ or ○ on an attempt at the exercise; return it if it passed, else the course's own version.
+
+    An attempt may do anything: `check` does not raise, and stops it after five seconds. Raises KeyError for a name
+    that no exercise has. Under nbgrader's own autograder, which takes a quiet cell for a solved one, it raises
+    AssertionError for an attempt that did not pass.
+    """
+    exercise = exercises.get(name)
+    if attempt is exercise.reference:
+        words = f"This is the course's own `{name}`. Run the cell with your version again, then this one."
+        verdict = Verdict("not attempted", words)
+    else:
+        verdict = exercise.assess(attempt)
+    display(Feedback(name, verdict))
+    if os.environ.get("NBGRADER_EXECUTION") and not verdict.passed:
+        raise AssertionError(f"{name}: {verdict.message}")
+    return attempt if verdict.passed else exercise.reference
+
+
+def claim(sentence: str, condition: Any) -> None:
+    """Print ✓ and the sentence; raise AssertionError with the sentence when the condition is false.
+
+    The condition is one truth value (a bool, or a tensor or array holding one). Raises TypeError for anything else.
+    """
+    value = condition.item() if getattr(condition, "shape", None) == () else condition
+    if not isinstance(value, bool):
+        shape = getattr(condition, "shape", None)
+        given = (
+            repr(condition)
+            if shape is None
+            else f"{type(condition).__name__} of shape {tuple(shape)} and type {condition.dtype}"
+        )
+        raise TypeError(f"claim({sentence!r}) needs one true or false, got {given}")
+    if not value:
+        raise AssertionError(sentence)
+    print(f"✓ {sentence}")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A verdict to be shown: rich in a notebook, plain text elsewhere."""
+
+    name: str
+    verdict: Verdict
+
+    @property
+    def headline(self) -> str:
+        return f"{SYMBOLS[self.verdict.status]} {self.name}"
+
+    def __repr__(self) -> str:
+        lines = [f"{self.headline}: {self.verdict.message}"]
+        if self.verdict.case:
+            lines.append(f"  Case: {self.verdict.case}")
+        for label, text in self.verdict.evidence:
+            lines.append(f"  {label}:" + ("\n    " if "\n" in text else " ") + text.replace("\n", "\n    "))
+        if not self.verdict.passed:
+            lines.append(f"  {GOES_ON}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        colour = f"var(--jp-{COLOURS[self.verdict.status]}-color1, {FALLBACK[self.verdict.status]})"
+        parts = [
+            f'<div><b style="color: {colour}">{html.escape(self.headline)}</b> &ensp; {_prose(self.verdict.message)}</div>'
+        ]
+        if self.verdict.case:
+            rows = "".join(_row(label, text) for label, text in self.verdict.evidence)
+            summary = f"The case it failed: {html.escape(self.verdict.case)}"
+            parts.append(f"<details open><summary>{summary}</summary><table>{rows}</table></details>")
+        if not self.verdict.passed:
+            parts.append(f'<div style="opacity: .75">{GOES_ON}</div>')
+        return (
+            f'<div style="border-left: 4px solid {colour}; padding: 2px 12px; line-height: 1.6">{"".join(parts)}</div>'
+        )
+
+
+def _row(label: str, text: str) -> str:
+    cell = "text-align: left; vertical-align: top; padding: 2px 12px 2px 0"
+    return (
+        f'<tr style="background: none"><td style="{cell}">{html.escape(label)}</td>'
+        f'<td style="{cell}"><pre style="margin: 0">{html.escape(text)}</pre></td></tr>'
+    )
+
+
+def _prose(text: str) -> str:
+    """The sentence as HTML, with `code` between backticks."""
+    pieces = html.escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))

@@ -1,0 +1,17 @@
+"""Every exercise of the course, in course order: a module per theme."""
+
+from . import exact_lookups, first_steps, hash_tables, memories, slopes, soft_lookups
+
+EXERCISES = [
+    first_steps.warm_up,
+    hash_tables.hash_table,
+    exact_lookups.one_hot_rows,
+    exact_lookups.matrix_lookup,
+    exact_lookups.nearest_lookup,
+    slopes.numerical_gradient_of,
+    soft_lookups.softmax,
+    soft_lookups.soft_lookup,
+    slopes.lookup_gradient,
+    memories.kernel_regression,
+    memories.linear_memory,
+]

@@ -1,0 +1,70 @@
+"""The warm-up: how an exercise works."""
+
+from torch import Tensor, tensor
+
+from ..exercise import Case, Exercise, Mistake, normal
+
+
+def double(x):
+    """Twice x, for a number or a tensor of numbers."""
+    return 2 * x
+
+
+def _adds_it_to_itself(x):
+    return x + x
+
+
+def _divides_by_a_half(x):
+    return x / 0.5 if isinstance(x, Tensor) else type(x)(x / 0.5)
+
+
+def _squares(x):
+    return x * x
+
+
+def _adds_two(x):
+    return x + 2
+
+
+def _prints_instead(x):
+    print(2 * x)
+
+
+def _doubles_in_place(x):
+    x *= 2
+    return x
+
+
+def _writes_it_twice(x):
+    return [x, x]
+
+
+def _returns_it_unchanged(x):
+    return x
+
+
+warm_up = Exercise(
+    reference=double,
+    cases=[
+        Case("a whole number", x=3),
+        Case("a negative number", x=-2.5),
+        Case("nothing", x=0),
+        Case("a tensor by hand", x=tensor([1.0, 2.0, 3.0])),
+        Case("a tensor", grad=["x"], x=normal(2, 3)),
+    ],
+    variants=[_adds_it_to_itself, _divides_by_a_half],
+    mistakes=[
+        Mistake(_squares, "You multiply x by itself. That agrees for 2, and for little else: multiply it by 2."),
+        Mistake(_adds_two, "You add 2. That agrees for 2, and for nothing else: multiply by 2."),
+        Mistake(
+            _prints_instead,
+            "Your function prints the answer and returns None. Printing is for you; `return` is for whoever called.",
+        ),
+        Mistake(
+            _doubles_in_place,
+            "`x *= 2` also changes the tensor that you were given, which is not yours. `2 * x` makes a new one.",
+        ),
+        Mistake(_writes_it_twice, "You return x two times in a list. One number was asked for: twice as large."),
+        Mistake(_returns_it_unchanged, "You return x as it came. What happens to it on the way?"),
+    ],
+)

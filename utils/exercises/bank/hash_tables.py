@@ -1,0 +1,215 @@
+"""A dictionary built by hand: buckets and chains."""
+
+from .. import probes
+from ..exercise import Case, Exercise, Mistake
+
+
+class HashTable:
+    """A dictionary made of buckets: the hash of a key says which bucket, a chain of pairs in it holds the entries."""
+
+    def __init__(self, buckets=8):
+        self.buckets = [[] for _ in range(buckets)]
+
+    def _chain(self, key):
+        return self.buckets[hash(key) % len(self.buckets)]
+
+    def put(self, key, value):
+        """Store value under key; a key that is there already gets the new value."""
+        chain = self._chain(key)
+        for i, (stored, _) in enumerate(chain):
+            if stored == key:
+                chain[i] = (key, value)
+                return
+        chain.append((key, value))
+
+    def get(self, key):
+        """The value stored under key. Raises KeyError naming the key if there is none."""
+        for stored, value in self._chain(key):
+            if stored == key:
+                return value
+        raise KeyError(key)
+
+    def __len__(self):
+        return sum(len(chain) for chain in self.buckets)
+
+
+class _ListsOfKeysAndValues:
+    def __init__(self, buckets=8):
+        self.keys, self.values, self.size = [[] for _ in range(buckets)], [[] for _ in range(buckets)], 0
+
+    def put(self, key, value):
+        i = hash(key) % len(self.keys)
+        if key in self.keys[i]:
+            self.values[i][self.keys[i].index(key)] = value
+        else:
+            self.keys[i].append(key)
+            self.values[i].append(value)
+            self.size += 1
+
+    def get(self, key):
+        i = hash(key) % len(self.keys)
+        if key not in self.keys[i]:
+            raise KeyError(f"no entry for {key!r}")
+        return self.values[i][self.keys[i].index(key)]
+
+    def __len__(self):
+        return self.size
+
+
+class _NewestFirst(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        chain[:] = [(key, value)] + [pair for pair in chain if pair[0] != key]
+
+
+class _AppendsOnly(HashTable):
+    def put(self, key, value):
+        self._chain(key).append((key, value))
+
+
+class _OneEntryPerBucket(HashTable):
+    def put(self, key, value):
+        self._chain(key)[:] = [(key, value)]
+
+
+class _ForgetsToCompare(HashTable):
+    def get(self, key):
+        chain = self._chain(key)
+        if not chain:
+            raise KeyError(key)
+        return chain[0][1]
+
+
+class _NoneWhenMissing(HashTable):
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if stored == key:
+                return value
+
+
+class _KeyErrorWithoutKey(HashTable):
+    def get(self, key):
+        try:
+            return super().get(key)
+        except KeyError:
+            raise KeyError("not found") from None
+
+
+class _NoneMeansMissing(HashTable):
+    def get(self, key):
+        value = super().get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+
+class _NoRemainder(HashTable):
+    def _chain(self, key):
+        return self.buckets[hash(key)]
+
+
+class _OneListManyTimes(HashTable):
+    def __init__(self, buckets=8):
+        self.buckets = [[]] * buckets
+
+    def __len__(self):
+        return len(self.buckets[0])
+
+
+class _OneListManyTimesCounted(_OneListManyTimes):
+    def __len__(self):
+        return sum(len(chain) for chain in self.buckets)
+
+
+class _SharedBetweenTables(HashTable):
+    def __init__(self, buckets=8):
+        vars(type(self)).get("shared") or setattr(type(self), "shared", {})
+        self.buckets = type(self).shared.setdefault(buckets, [[] for _ in range(buckets)])
+
+    def __del__(self):
+        type(self).shared = {}
+
+
+class _ComparesIdentity(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        chain[:] = [pair for pair in chain if pair[0] is not key] + [(key, value)]
+
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if stored is key:
+                return value
+        raise KeyError(key)
+
+
+class _ComparesHashes(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        chain[:] = [pair for pair in chain if hash(pair[0]) != hash(key)] + [(key, value)]
+
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if hash(stored) == hash(key):
+                return value
+        raise KeyError(key)
+
+
+class _CountsBuckets(HashTable):
+    def __len__(self):
+        return len(self.buckets)
+
+
+class _CountsUsedBuckets(HashTable):
+    def __len__(self):
+        return sum(1 for chain in self.buckets if chain)
+
+
+hash_table = Exercise(
+    reference=HashTable,
+    probe=probes.hash_table,
+    cases=[
+        Case("put and get", buckets=8, steps=[("put", 1, "one"), ("put", 2, "two"), ("get", 2), ("get", 1), ("len",)]),
+        Case("a new value for a key", buckets=8, steps=[("put", 3, "a"), ("put", 3, "b"), ("get", 3), ("len",)]),
+        Case("a key that is not there", buckets=8, steps=[("put", 1, "one"), ("get", 9), ("get", 2)]),
+        Case(
+            "one bucket for all",
+            buckets=1,
+            steps=[("put", "a", 1), ("put", "b", 2), ("put", "c", 3), ("get", "a"), ("get", "b"), ("get", "c"), ("len",)],
+        ),
+        Case(
+            "hashes larger than the table, and negative ones",
+            buckets=3,
+            steps=[("put", 100, "a"), ("put", -7, "b"), ("put", (1, 2), "c"), ("get", 100), ("get", -7), ("get", (1, 2))],
+        ),
+        Case("None as a value", buckets=4, steps=[("put", 5, None), ("get", 5), ("len",)]),
+        Case(
+            "equal keys, and keys of the same hash",
+            buckets=4,
+            steps=[("put", -1, "a"), ("put", -2, "b"), ("get", -1), ("put", (7, 8), "c"), ("get", tuple([7, 8])), ("len",)],
+        ),
+        Case(
+            "two tables",
+            buckets=4,
+            steps=[("put", 1, "a"), ("new table",), ("len",), ("get", 1), ("put", 1, "b"), ("get", 1)],
+        ),
+        Case("as many buckets as entries", buckets=200, steps=[("compare", 200), ("len",)]),
+    ],
+    variants=[_ListsOfKeysAndValues, _NewestFirst],
+    mistakes=[
+        Mistake(_AppendsOnly, "Storing a key twice leaves two entries in the chain. Look for the key first, and replace its value."),
+        Mistake(_OneEntryPerBucket, "Two keys in one bucket: the second pushes out the first. A bucket has to hold a chain of pairs."),
+        Mistake(_ForgetsToCompare, "The right bucket is not yet the right key: several keys share it, so compare each with the one asked for."),
+        Mistake(_NoneWhenMissing, "A key that is not there gives None. Raise `KeyError(key)`: None could be a stored value."),
+        Mistake(_KeyErrorWithoutKey, "Your KeyError does not say which key was missing. Who reads it at midnight would like to know."),
+        Mistake(_NoneMeansMissing, "None is a value like any other; your table takes it for a missing key."),
+        Mistake(_NoRemainder, "A hash can be any integer, larger than your table: the remainder `%` brings it into range."),
+        Mistake(_OneListManyTimes, "`[[]] * buckets` is one list, many times over: every key lands in the same chain, and a read compares them all."),
+        Mistake(_OneListManyTimesCounted, "`[[]] * buckets` is one list, many times over, so each entry is counted once per bucket. Make a new list for each."),
+        Mistake(_SharedBetweenTables, "Two tables share their entries: the buckets belong to the class. Make them in `__init__`, on `self`."),
+        Mistake(_ComparesIdentity, "`is` asks whether two keys are one object. Two equal tuples are not; compare with `==`."),
+        Mistake(_ComparesHashes, "Different keys may have the same hash: -1 and -2 do. Equal hashes find the bucket, equal keys find the entry."),
+        Mistake(_CountsBuckets, "`len` counts your buckets. How many entries are in them?"),
+        Mistake(_CountsUsedBuckets, "`len` counts the buckets in use. A bucket may hold more than one entry."),
+    ],
+    points=3,
+)  # fmt: skip

@@ -1,0 +1,151 @@
+"""What differs first between an expected and a given result, in words: type, shape, NaN, sign, sums, then values."""
+
+import math
+import numbers
+import reprlib
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+RELATIVE = {torch.float64: 1e-6, torch.float32: 1e-4}
+ABSOLUTE = {torch.float64: 1e-9, torch.float32: 1e-5}  # times the largest expected value
+MANY = 48  # numbers; a larger tensor is shown by its shape
+
+
+def difference(expected: Any, got: Any) -> str | None:
+    """A sentence on the first thing that differs, or None if the two agree within rounding.
+
+    Tensors must agree in shape and dtype; numbers, strings, lists, tuples and dictionaries in kind and content.
+    A result that cannot be looked at (it may be anything) differs.
+    """
+    try:
+        return _difference(expected, got, "")
+    except Exception as error:
+        return f"Your result could not be compared with the expected one: {type(error).__name__}."
+
+
+def show(value: Any) -> str:
+    """The value as a few lines of text, whatever it is."""
+    try:
+        if isinstance(value, Tensor):
+            return _show_tensor(value.detach())
+        return _short.repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _difference(expected, got, where) -> str | None:
+    if got is None and expected is not None:
+        return f"Your result{where} is None. Is there a `return` on every way through the function?"
+    if isinstance(expected, Tensor):
+        return _tensor_difference(expected, got, where)
+    if isinstance(expected, bool) or expected is None or isinstance(expected, str):
+        return None if type(got) is type(expected) and got == expected else _unequal(expected, got, where)
+    if isinstance(expected, numbers.Number):
+        if isinstance(got, bool) or not isinstance(got, numbers.Number):
+            return f"Expected a number{where}, got {_kind(got)}."
+        return None if _close(expected, got) else _unequal(expected, got, where)
+    if type(got) is not type(expected):
+        return f"Expected {_kind(expected)}{where}, got {_kind(got)}."
+    if isinstance(expected, dict):
+        if expected.keys() != got.keys():
+            return f"Expected the entries {list(expected)}{where}, got {list(got)}."
+        return _first(_difference(expected[name], got[name], f"{where} at {name!r}") for name in expected)
+    if isinstance(expected, list | tuple):
+        if len(expected) != len(got):
+            return f"Expected {len(expected)} entries{where}, got {len(got)}."
+        return _first(
+            _difference(e, g, f"{where} at [{i}]") for i, (e, g) in enumerate(zip(expected, got, strict=True))
+        )
+    return None if expected == got else _unequal(expected, got, where)
+
+
+def _tensor_difference(expected: Tensor, got: Any, where: str) -> str | None:
+    if not isinstance(got, Tensor):
+        return f"Expected a tensor{where}, got {_kind(got)}."
+    if got.layout != expected.layout or got.device != expected.device:
+        return f"Expected an ordinary tensor{where} on {expected.device}, got {got.layout} on {got.device}."
+    if got.shape != expected.shape:
+        return f"Expected shape {tuple(expected.shape)}{where}, got {tuple(got.shape)}."
+    if got.dtype != expected.dtype:
+        return f"Expected numbers of type {expected.dtype}{where}, got {got.dtype}."
+    relative, absolute = RELATIVE.get(expected.dtype, 0), ABSOLUTE.get(expected.dtype, 0)
+    expected, got = expected.detach().double(), got.detach().double()
+    scale = expected[expected.isfinite()].abs().max().item() if expected.isfinite().any() else 1.0
+    if torch.allclose(got, expected, rtol=relative, atol=absolute * max(scale, 1e-6), equal_nan=True):
+        return None
+    return _values_difference(expected, got, where)
+
+
+def _values_difference(expected: Tensor, got: Tensor, where: str) -> str:
+    for name, test in (("NaN", torch.isnan), ("infinity", torch.isinf)):
+        odd = test(got) & ~test(expected)
+        if odd.any():
+            place = tuple(odd.nonzero()[0].tolist())
+            return f"Your result{where} has {name} at {_index(place)}, where {_number(expected[place])} is expected."
+    if torch.allclose(got, -expected, rtol=1e-3):
+        return f"Your result{where} has the right size and the opposite sign."
+    if torch.isfinite(expected).all():
+        factor = (got * expected).sum() / (expected * expected).sum()
+        if (
+            expected.numel() > 1
+            and factor.abs() > 1e-6
+            and torch.allclose(got, factor * expected, rtol=1e-3, atol=1e-9)
+        ):
+            return f"Every number of your result{where} is {_number(factor)} times the expected one."
+    sums = _sums_difference(expected, got, where)
+    if sums:
+        return sums
+    gap = (got - expected).abs()
+    place = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
+    return (
+        f"Your result{where} is {_number(got[place])} at {_index(place)}, where {_number(expected[place])} is expected."
+    )
+
+
+def _sums_difference(expected: Tensor, got: Tensor, where: str) -> str | None:
+    for dim in reversed(range(expected.dim())):
+        if torch.allclose(expected.sum(dim), torch.ones(()).double(), atol=1e-4):
+            sums = got.sum(dim)
+            wrong = (sums - 1).abs() > 1e-3
+            if wrong.any():
+                return f"The numbers of your result{where} should sum to 1 along dim {dim}; here they sum to {_number(sums[wrong][0])}."
+    return None
+
+
+def _close(expected, got) -> bool:
+    return expected == got or math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def _unequal(expected, got, where) -> str:
+    return f"Expected {show(expected)}{where}, got {show(got)}."
+
+
+def _kind(value) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _index(place: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, place))}]" if place else "its only place"
+
+
+def _number(value) -> str:
+    return f"{float(value):.4g}"
+
+
+def _first(sentences) -> str | None:
+    return next((sentence for sentence in sentences if sentence), None)
+
+
+def _show_tensor(tensor: Tensor) -> str:
+    if tensor.numel() > MANY:
+        return f"a tensor of shape {tuple(tensor.shape)}"
+    return np.array2string(tensor.cpu().numpy(), precision=4, suppress_small=True, separator=", ", max_line_width=88)
+
+
+_short = reprlib.Repr()
+_short.maxlist = _short.maxtuple = _short.maxdict = 12
+_short.maxstring = _short.maxother = 80

@@ -1,0 +1,236 @@
+"""An exercise as data: a reference, the inputs it is tried on, and the mistakes people make, written as code."""
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from .compare import difference, show
+from .outcome import Outcome, describe_error, describe_failure, run
+
+SECONDS = 5.0  # for all cases of one attempt together
+UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
+
+
+@dataclass(frozen=True)
+class Draw:
+    """An input that is drawn anew from a generator each time the case is used."""
+
+    draw: Callable[[Generator], Any]
+
+
+def normal(*shape: int, scale: float = 1.0, shift: float = 0.0, dtype: torch.dtype = torch.float32) -> Draw:
+    """Independent normal numbers of the given shape."""
+    return Draw(lambda generator: shift + scale * torch.randn(shape, generator=generator, dtype=dtype))
+
+
+class Case:
+    """One set of inputs, by argument name; those that are a Draw are drawn, the others stand as they are.
+
+    `grad` names the inputs whose gradients are compared too. Inputs that depend on each other are drawn
+    together by `together(generator)`, which returns a dictionary.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        /,
+        grad: Sequence[str] = (),
+        together: Callable[[Generator], dict] = lambda generator: {},
+        **inputs: Any,
+    ):
+        self.name, self.grad, self._together, self._inputs = name, tuple(grad), together, inputs
+
+    def inputs(self, generator: Generator) -> dict[str, Any]:
+        drawn = {
+            name: value.draw(generator) if isinstance(value, Draw) else value for name, value in self._inputs.items()
+        }
+        return drawn | self._together(generator)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong program that people write, and the sentence that would help who wrote it."""
+
+    program: Callable
+    sentence: str
+
+    @property
+    def name(self) -> str:
+        return self.program.__name__.strip("_")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an attempt: its status, a message to the reader, and what it rests on.
+
+    `mistake` names the known mistake that gave the same answers; `case` the case that failed; `evidence` holds
+    what to show of it, as (label, text) pairs.
+    """
+
+    status: Literal["passed", "failed", "not attempted"]
+    message: str
+    mistake: str | None = None
+    case: str | None = None
+    evidence: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "passed"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case with its inputs drawn and the reference's outcome on them."""
+
+    case: Case
+    inputs: dict[str, Any]
+    cotangent: Callable[[Tensor], Tensor]
+    expected: Outcome
+
+    @property
+    def size(self) -> int:
+        return sum(value.numel() if isinstance(value, Tensor) else 1 for value in self.inputs.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """A reference program, the cases it is compared on, correct variants, and known mistakes.
+
+    A function is called with the inputs of a case. A class, or a function whose arguments are not plain
+    data, has a `probe(attempt, **inputs)` that uses it and returns what is to be compared.
+    """
+
+    reference: Callable
+    cases: Sequence[Case]
+    variants: Sequence[Callable]
+    mistakes: Sequence[Mistake]
+    points: int = 1
+    probe: Callable[..., Any] | None = None
+    name: str = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", self.reference.__name__)
+
+    def assess(self, attempt: Any, seed: int = 0) -> Verdict:
+        """Compare the attempt with the reference on every case, its random inputs drawn from the seed. Never raises."""
+        if isinstance(self.reference, type) != isinstance(attempt, type) or not callable(attempt):
+            kind = "class" if isinstance(self.reference, type) else "function"
+            return Verdict("failed", f"Pass the {kind} {self.name} itself to the check; it was given {show(attempt)}.")
+        outcomes, trials, end = [], self.trials(seed), time.monotonic() + SECONDS
+        for trial in trials:
+            outcomes.append(self._run(attempt, trial, max(0.01, end - time.monotonic())))
+            if outcomes[-1].unattempted:
+                return Verdict("not attempted", UNATTEMPTED)
+            if outcomes[-1].stopped:
+                break
+        failing = [i for i, outcome in enumerate(outcomes) if _disagreement(trials[i].expected, outcome)]
+        if not failing:
+            return Verdict("passed", f"{len(trials)} cases agree.")
+        shown = min(failing, key=lambda i: (outcomes[i].stopped, trials[i].size))
+        mistake = self._recognise(outcomes, trials, failing, shown)
+        trial, outcome = trials[shown], outcomes[shown]
+        message = mistake.sentence if mistake else _disagreement(trial.expected, outcome)
+        name = mistake.name if mistake else None
+        return Verdict("failed", message, name, trial.case.name, self._evidence(trial, outcome))
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - exercises live as long as the process
+    def trials(self, seed: int) -> tuple[Trial, ...]:
+        """Each case with inputs drawn from the seed and the reference's own outcome."""
+        return tuple(self._trial(case, 1000 * seed + i) for i, case in enumerate(self.cases))
+
+    def call(self, attempt: Callable, inputs: dict[str, Any]) -> Any:
+        """Use the attempt as the course does: required arguments in order, optional ones by name."""
+        if self.probe:
+            return self.probe(attempt, **inputs)
+        parameters = inspect.signature(self.reference).parameters.values()
+        required = [inputs[p.name] for p in parameters if p.default is p.empty]
+        optional = {p.name: inputs[p.name] for p in parameters if p.default is not p.empty and p.name in inputs}
+        return attempt(*required, **optional)
+
+    def _trial(self, case: Case, seed: int) -> Trial:
+        inputs = case.inputs(Generator().manual_seed(seed))
+
+        def cotangent(value: Tensor) -> Tensor:
+            return torch.randn(value.shape, generator=Generator().manual_seed(seed), dtype=value.dtype)
+
+        expected = run(lambda given: self.call(self.reference, given), inputs, case.grad, cotangent)
+        if expected.error or expected.changed:
+            raise ValueError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
+        return Trial(case, inputs, cotangent, expected)
+
+    def _run(self, program: Callable, trial: Trial, seconds: float = SECONDS) -> Outcome:
+        return run(lambda given: self.call(program, given), trial.inputs, trial.case.grad, trial.cotangent, seconds)
+
+    def _recognise(
+        self, outcomes: list[Outcome], trials: Sequence[Trial], failing: list[int], shown: int
+    ) -> Mistake | None:
+        """The mistake that answers like the attempt on the case shown, and on most of the other cases."""
+        best, most = None, 0
+        for mistake in self.mistakes:
+            if not _alike(self._run(mistake.program, trials[shown]), outcomes[shown]):
+                continue
+            alike = [_alike(self._run(mistake.program, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
+            agreement = sum(alike) + len(trials) * sum(alike[i] for i in failing)
+            if agreement > most:
+                best, most = mistake, agreement
+        return best
+
+    def _evidence(self, trial: Trial, outcome: Outcome) -> tuple[tuple[str, str], ...]:
+        pairs = [(name, show(value)) for name, value in trial.inputs.items()]
+        pairs.append(("expected", show(trial.expected.value)))
+        pairs.append(("yours", describe_failure(outcome.error) if outcome.error else show(outcome.value)))
+        if outcome.printed:
+            pairs.append(("printed", outcome.printed))
+        return tuple(pairs)
+
+
+def _disagreement(expected: Outcome, got: Outcome) -> str | None:
+    """A sentence on what differs first between two outcomes, or None."""
+    if got.stopped:
+        return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
+    if got.error:
+        return f"Your code raised {describe_error(got.error)}."
+    in_value = difference(expected.value, got.value)
+    if got.changed:
+        names = " and ".join(f"`{name}`" for name in got.changed)
+        return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
+    return in_value or _gradient_disagreement(expected.gradients, got.gradients)
+
+
+def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
+    for name, gradient in expected.items():
+        if _is_zero(gradient) and _is_zero(got.get(name)):
+            continue
+        if got.get(name) is None:
+            return (
+                f"The values are right, but no gradient reaches `{name}`: something cut the graph "
+                "(detach, item, numpy, or a new tensor made from numbers)."
+            )
+        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name])
+        if wrong:
+            return f"The values are right; the gradient for `{name}` is not. " + wrong.replace("Your result", "It", 1)
+    return None
+
+
+def _is_zero(gradient: Tensor | None) -> bool:
+    return gradient is None or not gradient.any()
+
+
+def _alike(one: Outcome, other: Outcome) -> bool:
+    """Whether two programs did the same: the same error, or the same changes, values and gradients."""
+    if one.error and other.error:
+        return describe_error(one.error) == describe_error(other.error)
+    return (
+        not (one.error or other.error)
+        and one.changed == other.changed
+        and difference(one.value, other.value) is None
+        and one.gradients.keys() == other.gradients.keys()
+        and _gradient_disagreement(one.gradients, other.gradients) is None
+        and all((one.gradients[name] is None) == (other.gradients[name] is None) for name in one.gradients)
+    )

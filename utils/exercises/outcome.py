@@ -1,0 +1,119 @@
+"""What a program did with given inputs: its value, its error, the inputs it changed, the gradients it passed back."""
+
+import contextlib
+import copy
+import inspect
+import io
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .limits import TimeLimit, time_limit
+
+PRINTED = 2000  # characters of a program's own output that are kept
+NOT_THE_READERS = (str(Path(__file__).parents[1]), str(Path(inspect.__file__).parent), "site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a program gave. `gradients` has an entry for each input they were asked for; None = cut off."""
+
+    value: Any = None
+    error: BaseException | None = None
+    changed: tuple[str, ...] = ()
+    gradients: dict[str, Tensor | None] = field(default_factory=dict)
+    printed: str = ""
+
+    @property
+    def unattempted(self) -> bool:
+        """Whether it met the bare `raise NotImplementedError` that an exercise is handed out with."""
+        return isinstance(self.error, NotImplementedError) and not self.error.args
+
+    @property
+    def stopped(self) -> bool:
+        return isinstance(self.error, TimeLimit)
+
+
+def run(
+    call: Callable[[dict], Any],
+    inputs: dict[str, Any],
+    grad: tuple[str, ...] = (),
+    cotangent: Callable[[Tensor], Tensor] = torch.ones_like,
+    seconds: float = 5.0,
+) -> Outcome:
+    """Call with copies of the inputs; then the gradients of (value · cotangent) for the inputs named in grad.
+
+    Whatever the call raises becomes part of the outcome; after so many seconds it is stopped.
+    """
+    leaves = {name: inputs[name].clone().requires_grad_() for name in grad}
+    given = {name: leaves[name].clone() if name in grad else copy.deepcopy(inputs[name]) for name in inputs}
+    value, gradients, error = None, {}, None
+    printed = io.StringIO()
+    with _quiet(printed), torch.enable_grad():
+        try:
+            with time_limit(seconds):
+                value = call(given)
+                gradients = _gradients(value, leaves, cotangent)
+        except BaseException as raised:  # an attempt may raise anything, SystemExit too
+            error = raised
+    changed = tuple(name for name in inputs if not _same(inputs[name], given[name]))
+    return Outcome(value, error, changed, gradients, printed.getvalue()[:PRINTED])
+
+
+def describe_failure(error: BaseException) -> str:
+    """The error with the frames of its traceback that are the reader's own, innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [frame for frame in frames if not any(place in frame.filename for place in NOT_THE_READERS)]
+    return "\n".join(
+        [*(f"line {frame.lineno}, in {frame.name}: {frame.line}" for frame in mine[-4:]), describe_error(error)]
+    )
+
+
+def describe_error(error: BaseException) -> str:
+    """The error's type and words, even if its own __str__ fails."""
+    try:
+        words = str(error)
+    except BaseException:
+        words = ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _gradients(value: Any, leaves: dict[str, Tensor], cotangent: Callable[[Tensor], Tensor]) -> dict:
+    if not leaves or not isinstance(value, Tensor) or not value.is_floating_point():
+        return {}
+    if not value.requires_grad:
+        return dict.fromkeys(leaves)
+    objective = (value * cotangent(value)).sum()
+    return dict(zip(leaves, torch.autograd.grad(objective, leaves.values(), allow_unused=True), strict=True))
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, Tensor):
+        return before.shape == after.shape and torch.equal(before.nan_to_num(), after.detach().nan_to_num())
+    return before == after
+
+
+class _Bounded(io.TextIOBase):
+    """Takes what a program prints and keeps the beginning, so that an endless loop cannot fill the memory."""
+
+    def __init__(self, keep: io.StringIO):
+        self.keep = keep
+
+    def write(self, text: str) -> int:
+        if self.keep.tell() < PRINTED:
+            self.keep.write(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def _quiet(printed: io.StringIO):
+    sink = _Bounded(printed)
+    with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

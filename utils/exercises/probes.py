@@ -1,0 +1,77 @@
+"""How an attempt is used when its arguments are not plain data: it is built and called, and its answers are data.
+
+A probe knows nothing of the reference, so that it can run where the reference must not be seen.
+"""
+
+import torch
+from torch import Tensor
+
+FUNCTIONS = {
+    "sum of squares": lambda x: (x**2).sum(),
+    "sum of cubes": lambda x: (x**3).sum(),
+    "one number": lambda x: x[0, 0] * x[1, 1] - x[0, 1] ** 2,
+    "ramps": lambda x: x.relu().sum(),
+    "a sine and a product": lambda x: torch.sin(3 * x).sum() + x.prod(),
+}
+
+
+def numerical_gradient(attempt, function: str, x: Tensor, **step) -> Tensor:
+    """The attempt's slope of one of FUNCTIONS."""
+    return attempt(FUNCTIONS[function], x, **step)
+
+
+class CountedKey:
+    """A key that counts how often it is compared, and whose hash spreads evenly."""
+
+    comparisons = 0
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other) -> bool:
+        CountedKey.comparisons += 1
+        return isinstance(other, CountedKey) and self.number == other.number
+
+    def __repr__(self) -> str:
+        return f"key {self.number}"
+
+
+def hash_table(attempt, buckets: int, steps: list[tuple]) -> list:
+    """The answers to the steps, one each, of a table with so many buckets.
+
+    ("put", key, value), ("get", key), ("len",), ("new table",) to go on with another one, and ("compare", n):
+    store n keys, read them all, and say whether that compared few of them.
+    """
+    table, answers = attempt(buckets), []
+    for action, *arguments in steps:
+        if action == "new table":
+            table = attempt(buckets)
+        elif action == "put":
+            table.put(*arguments)
+        elif action == "len":
+            answers.append(len(table))
+        elif action == "get":
+            answers.append(_get(table, *arguments))
+        else:
+            answers.append(_compare(table, *arguments))
+    return answers
+
+
+def _get(table, key):
+    try:
+        return table.get(key)
+    except KeyError as error:
+        named = any(argument is key or repr(key) in str(argument) for argument in error.args)
+        return "KeyError" if named else "KeyError without the key"
+
+
+def _compare(table, entries: int) -> str:
+    for number in range(entries):
+        table.put(CountedKey(number), number)
+    CountedKey.comparisons = 0
+    for number in range(entries):
+        table.get(CountedKey(number))
+    return "few comparisons" if CountedKey.comparisons <= 3 * entries else "far more comparisons than reads"
