@@ -77,9 +77,8 @@ class Feedback:
 
     def _repr_html_(self) -> str:
         colour = f"var(--jp-{COLOURS[self.verdict.status]}-color1, {FALLBACK[self.verdict.status]})"
-        parts = [
-            f'<div><b style="color: {colour}">{html.escape(self.headline)}</b> &ensp; {_prose(self.verdict.message)}</div>'
-        ]
+        headline = f'<b style="color: {colour}">{html.escape(self.headline)}</b>'
+        parts = [f"<div>{headline} &ensp; {_prose(self.verdict.message)}</div>"]
         if self.verdict.case:
             rows = "".join(_row(label, text) for label, text in self.verdict.evidence)
             summary = f"The case it failed: {html.escape(self.verdict.case)}"

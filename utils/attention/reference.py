@@ -39,10 +39,10 @@ def nearest_lookup(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def soft_lookup(
     query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0, mask: Tensor | None = None
 ) -> Tensor:
-    """The context (..., Tq, Dv): every value in proportion to its key's match, softmax(query · key / temperature) value.
+    """The context (..., Tq, Dv): every value in proportion to its match, softmax(query · key / temperature) value.
 
-    A query that may attend to nothing gets zeros. Raises ValueError if shapes do not fit, if the temperature
-    is not positive, or if the mask is not boolean. Source: Vaswani et al. 2017, equation 1, with the temperature for √d.
+    A query that may attend to nothing gets zeros. Raises ValueError if shapes do not fit, if the temperature is
+    not positive, or if the mask is not boolean. Source: Vaswani et al. 2017, equation 1, with a temperature for √d.
     """
     if query.size(-1) != key.size(-1):
         raise ValueError(f"query width {query.size(-1)} and key width {key.size(-1)} differ")

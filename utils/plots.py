@@ -1,0 +1,154 @@
+"""One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from torch import Tensor
+
+BLUE, GREY, INK = "#1f77b4", "#9aa0a6", "#202124"
+
+
+def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, ax: Axes | None = None) -> Axes:
+    """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
+    ax = ax or _axes(1.1 * len(labels) + 0.4, 2.4)
+    fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
+    drawn = ax.bar(labels, weights.detach(), color=fill, edgecolor=INK, linewidth=0.5)
+    ax.bar_label(drawn, fmt="%.2f", padding=2, fontsize=9)
+    ax.set_ylim(0, max(1.0, 1.15 * weights.max().item()))
+    ax.set_ylabel("weight")
+    ax.tick_params(axis="x", labelsize=9)
+    return _bare(ax)
+
+
+def weights_by_temperature(
+    key: Tensor, query: Tensor, temperatures: Sequence[float], labels: Sequence[str], colours: Tensor | None = None
+) -> np.ndarray:
+    """The weights of one query (Dk,) over the keys (Tk, Dk), a panel for each temperature."""
+    _, row = plt.subplots(
+        1, len(temperatures), figsize=(2.3 * len(temperatures), 2.6), sharey=True, layout="constrained"
+    )
+    for ax, temperature in zip(np.atleast_1d(row), temperatures, strict=True):
+        bars((key @ query / temperature).softmax(0), labels, colours, ax)
+        ax.set_title(f"temperature {temperature:g}", fontsize=10)
+        ax.tick_params(axis="x", rotation=60)
+        ax.set_ylabel("weight" if ax is np.atleast_1d(row)[0] else "")
+    return row
+
+
+def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Axes | None = None) -> Axes:
+    """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key."""
+    ax = ax or _axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
+    ax.imshow(weights.detach(), cmap="Blues", vmin=0, vmax=max(1.0, weights.max().item()), aspect="auto")
+    ax.set_xticks(range(len(keys)), keys)
+    ax.set_yticks(range(len(queries)), queries)
+    for i, row in enumerate(weights.tolist()):
+        for j, weight in enumerate(row):
+            ax.text(j, i, f"{weight:.2g}", ha="center", va="center", color="white" if weight > 0.6 else INK, fontsize=9)
+    ax.set(xlabel="key", ylabel="query")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def curves(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """One labelled line per entry of lines, over x; `log` names the axes with a logarithmic scale ("x", "y", "xy")."""
+    ax = ax or _axes(6.2, 3.2)
+    for label, y in lines.items():
+        ax.plot(x, y, label=label, marker="o" if len(x) <= 16 else None, markersize=4)
+    if "x" in log:
+        ax.set_xscale("log")
+    if "y" in log:
+        ax.set_yscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(frameon=False, fontsize=9)
+    ax.grid(alpha=0.25)
+    return _bare(ax)
+
+
+def sweep(angles: Tensor, colours: Mapping[str, Tensor], marks: Mapping[str, float]) -> Axes:
+    """A strip of colours (len(angles), 3) for each entry, over the query's angle in degrees; marks name angles."""
+    ax = _axes(7.2, 0.55 * len(colours) + 0.9)
+    for row, strip in enumerate(colours.values()):
+        extent = (angles[0].item(), angles[-1].item(), row + 0.42, row - 0.42)
+        ax.imshow(strip.detach().clamp(0, 1)[None], extent=extent, aspect="auto", interpolation="nearest")
+    ax.set_yticks(range(len(colours)), colours)
+    ax.set_ylim(len(colours) - 0.5, -0.5)
+    ax.set_xlim(angles[0].item(), angles[-1].item())
+    ax.set_xticks(list(marks.values()), [f"{word}\n{angle:.0f}°" for word, angle in marks.items()], fontsize=8)
+    ax.set_xlabel("direction of the query")
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plane(
+    words: Sequence[str], key: Tensor, value: Tensor, query: Tensor, temperature: float = 1.0, reach: float = 1.6
+) -> np.ndarray:
+    """Keys (Tk, 2) with their colours (Tk, 3), a query (2,), the weights as bars, and the blended colour."""
+    weights = (key @ query / temperature).softmax(0)
+    _, (left, middle, right) = plt.subplots(1, 3, figsize=(9.5, 3.3), width_ratios=[3, 3.6, 1], layout="constrained")
+    for word, place, colour, weight in zip(words, key.tolist(), value.tolist(), weights.tolist(), strict=True):
+        left.plot(*zip(place, query.tolist(), strict=True), color=GREY, linewidth=0.3 + 7 * weight, alpha=0.6, zorder=1)
+        left.scatter(*place, color=[colour], s=170, edgecolor=INK, zorder=2)
+        left.annotate(word, place, textcoords="offset points", xytext=(0, 11), ha="center", fontsize=9)
+    left.scatter(*query.tolist(), marker="X", s=130, color="white", edgecolor=INK, zorder=3)
+    left.annotate("query", query.tolist(), textcoords="offset points", xytext=(0, -18), ha="center", fontsize=9)
+    left.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title="query and keys")
+    bars(weights, words, value, middle).set_title(f"weights, temperature {temperature:g}")
+    middle.tick_params(axis="x", rotation=35)
+    right.add_patch(plt.Rectangle((0, 0), 1, 1, color=(weights @ value).clamp(0, 1).tolist()))
+    right.set(title="blended\nvalue", xticks=[], yticks=[], xlabel=to_hex((weights @ value).clamp(0, 1).tolist()))
+    right.spines[:].set_visible(False)
+    _bare(left)
+    return np.array([left, middle, right])
+
+
+def colour_fields(
+    lookups: Mapping[str, Callable[[Tensor], Tensor]], words: Sequence[str], key: Tensor, reach: float = 1.6
+) -> np.ndarray:
+    """What every query in the plane gets: a panel per lookup, a function from queries (N, 2) to colours (N, 3)."""
+    steps = torch.linspace(-reach, reach, 161)
+    grid = torch.cartesian_prod(steps, steps).flip(1)  # (161 * 161, 2), rows from low to high y
+    _, row = plt.subplots(1, len(lookups), figsize=(3 * len(lookups), 3.2), layout="constrained", squeeze=False)
+    for ax, (title, lookup) in zip(row[0], lookups.items(), strict=True):
+        colours = lookup(grid).clamp(0, 1).reshape(161, 161, 3)
+        ax.imshow(colours, origin="lower", extent=(-reach, reach, -reach, reach))
+        ax.scatter(*key.T, facecolor="none", edgecolor=INK, s=40)
+        for word, place in zip(words, key.tolist(), strict=True):
+            ax.annotate(word, place, textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8)
+        ax.set(title=title, xticks=[], yticks=[])
+    return row[0]
+
+
+def regression(
+    x_train: Tensor, y_train: Tensor, x: Tensor, predictions: Mapping[str, Tensor], truth: Tensor | None = None
+) -> np.ndarray:
+    """Examples as points and a predicted curve over x, a panel for each entry; the truth dashed where it is known."""
+    _, row = plt.subplots(1, len(predictions), figsize=(3.1 * len(predictions), 2.7), sharey=True, layout="constrained")
+    for ax, (title, prediction) in zip(np.atleast_1d(row), predictions.items(), strict=True):
+        ax.scatter(x_train, y_train, s=14, color=GREY, label="examples")
+        if truth is not None:
+            ax.plot(x, truth, color=INK, linestyle="--", linewidth=1, label="truth")
+        ax.plot(x, prediction, color=BLUE, linewidth=2, label="prediction")
+        _bare(ax).set_title(title, fontsize=10)
+    np.atleast_1d(row)[0].legend(frameon=False, fontsize=8)
+    return row
+
+
+def _axes(width: float, height: float) -> Axes:
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def _bare(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
