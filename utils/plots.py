@@ -12,6 +12,17 @@ from torch import Tensor
 BLUE, GREY, INK = "#1f77b4", "#9aa0a6", "#202124"
 
 
+def entries(words: Sequence[str], colours: Tensor) -> Axes:
+    """A dictionary's entries: each word with its colour (Tk, 3) below."""
+    ax = _axes(1.1 * len(words), 1.3)
+    ax.imshow(colours.clamp(0, 1)[None], aspect="auto")
+    ax.set_xticks(range(len(words)), words)
+    ax.set_yticks([])
+    ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
 def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, ax: Axes | None = None) -> Axes:
     """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
     ax = ax or _axes(1.1 * len(labels) + 0.4, 2.4)

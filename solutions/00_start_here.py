@@ -1,0 +1,188 @@
+# %% [markdown]
+# # 00 · Start here
+#
+# **10 minutes.** You need a little Python, and to have met a PyTorch tensor once.
+#
+# After this chapter you can
+# - say in one sentence what an attention layer does,
+# - read what a check tells you: ✓, ✗ or ○,
+# - find your way when you are stuck, and know what your machine will make you wait for.
+#
+# Run a cell with **Shift + Enter**. The first one loads PyTorch, which takes a few seconds the first time.
+
+# %%
+import sys
+
+sys.path.insert(0, "..")
+
+import torch
+
+from utils import data, plots
+from utils.checks import check, claim
+
+torch.manual_seed(0);
+
+# %% [markdown]
+# ## Attention in one picture
+#
+# A Python dictionary is a promise: give me the exact key, and I give you its value at once. A neural network would like to look things
+# up too, but it has no exact keys. All it has is a few numbers that say, more or less, what it needs right now: a **query**.
+#
+# An attention layer is a dictionary for such a network. It compares the query with *every* **key**, turns the matches into **weights**
+# that sum to one, and returns the **values**, blended in these proportions.
+
+# %%
+words, key, value = data.small_dictionary()
+query = torch.tensor([0.0, 0.9])
+plots.plane(words, key, value, query, temperature=0.3);
+
+# %% [markdown]
+# *Left: six words, each with a key (its place) and a value (its colour), and a query between lemon and orange. Middle: how much each word
+# matches. Right: the answer, a colour between lemon and orange.*
+#
+# Nobody stored an entry for "between lemon and orange"; the lookup answered all the same. And since the answer changes smoothly when
+# the query moves, a network can *learn* to ask better, by backpropagation. That is the whole idea. The course takes it from here to
+# the models of today, and changes one thing at a time.
+
+# %%
+weights = (key @ query / 0.3).softmax(0)  # (Tk,)
+best_two = {words[j] for j in weights.topk(2).indices}
+claim("lemon and orange have the two largest weights", best_two == {"lemon", "orange"})
+claim("no word is left out: every weight is above zero", bool((weights > 0).all()))
+
+# %% [markdown]
+# ## Your machine
+#
+# Every chapter runs on an ordinary processor. A graphics card is used where there is one, and never needed before Part III.
+
+# %%
+import platform
+import time
+
+print("Python ", platform.python_version())
+print("PyTorch", torch.__version__)
+print("device ", "cuda: " + torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu")
+print("threads", torch.get_num_threads())
+
+# %% [markdown]
+# How long will you wait? The minutes and seconds in this course are those of two processor cores. Here is yours at work, multiplying
+# matrices.
+
+# %%
+matrix = torch.randn(1000, 1000)
+matrix @ matrix  # the first one warms up
+start = time.perf_counter()
+for _ in range(20):
+    matrix @ matrix
+speed = 20 * 2 * 1000**3 / (time.perf_counter() - start) / 1e9
+print(f"{speed:.0f} billion multiplications and additions per second")
+
+# %% [markdown]
+# Above 50 or so, you wait as long as the text says, or less. At a tenth of that, close what else is running: a cell that is said to take
+# ten seconds may take a minute. Chapters 00 to 02 have no cell that takes longer than a few seconds.
+
+# %% [markdown]
+# ## How an exercise works
+#
+# An exercise is a function or a class with its inside missing. You write the inside; the cell below it checks your code against the
+# course's own, on inputs small and large, and answers with one of three signs:
+#
+# | sign | it means | what then |
+# |---|---|---|
+# | ○ | nothing there yet | write it, or read on |
+# | ✗ | it differs, and this is how | read the sentence, mend it, run both cells again |
+# | ✓ | it agrees on every case | your version is used in the rest of the chapter |
+#
+# With ○ and ✗ the chapter uses the course's version instead, so nothing is ever blocked. You can read all of it first and solve the
+# exercises later.
+#
+# Say somebody is asked to double a number, and writes this:
+
+# %%
+check("double", lambda x: x * x);
+
+# %% [markdown]
+# The check has seen this mistake before, and says so. When it has not, it shows the smallest case that fails: what went in, what should
+# have come out, and what did.
+
+# %%
+check("double", lambda x: 2 * x + 0.25);
+
+# %% [markdown]
+# ### Exercise 0.1 · Double  (1 minute, one line)
+# Your turn: return twice x.
+#
+# <details><summary>Hint</summary><code>return</code> the answer rather than printing it, and leave the <code>x</code> that you were given as it is.</details>
+
+# %% exercise="double"
+def double(x):
+    """Twice x, for a number or a tensor of numbers."""
+    # BEGIN SOLUTION
+    return 2 * x
+    # END SOLUTION
+
+
+# %%
+double = check("double", double)
+
+# %% [markdown] tags=["solution"]
+# `x *= 2` would pass for a number and fail for a tensor: it writes into the tensor that the caller still holds. Numbers cannot be
+# changed, tensors can. The checks look for that in every exercise.
+
+# %% [markdown]
+# Whichever version passed, it is now the one in use:
+
+# %%
+claim("double doubles", double(21) == 42)
+
+# %% [markdown]
+# That last line is the other sign you will meet: a **claim**. What a chapter says happens, it shows; if it did not happen on your machine,
+# the cell would stop with an error.
+#
+# ### When you are stuck
+#
+# 1. Read the sentence of the check once more. It says what your code *does*; the task says what it should do.
+# 2. Open the hints below the task. The first is gentle, the last is nearly the answer.
+# 3. Print shapes. Half of all mistakes in this field are a wrong axis.
+# 4. Look at the same chapter in `solutions/`, with the reason behind each answer. It is there to be read.
+#
+# A check stops your code after five seconds, so an endless loop costs you five seconds. Only one thing can hold it longer: a single call
+# into compiled code that does not come back, a matrix product of millions by millions, say. Then restart the kernel (**Kernel → Restart**)
+# and run the cells again.
+
+# %% [markdown]
+# ## Words and shapes
+#
+# The field's own words, used in every chapter. Come back here when one escapes you.
+#
+# | idea | maths | code | shape |
+# |---|---|---|---|
+# | what is sought | $q_i$, $Q$ | `query` | `(Tq, Dk)` |
+# | what is offered for matching | $k_j$, $K$ | `key` | `(Tk, Dk)` |
+# | what is carried away | $v_j$, $V$ | `value` | `(Tk, Dv)` |
+# | how well they match | $e_{ij}$ | `scores` | `(Tq, Tk)` |
+# | their share of the vote, after softmax over the keys | $\alpha_{ij}$ | `weights` | `(Tq, Tk)` |
+# | weighted sum of the values | $c_i = \sum_j \alpha_{ij} v_j$ | `context` | `(Tq, Dv)` |
+# | who may look where, True = may attend | $M$ | `mask` | `(Tq, Tk)` |
+#
+# `Tq` and `Tk` count queries and keys, `Dk` and `Dv` are the widths of a key and of a value; *i* runs over queries and rows, *j* over keys and
+# columns. Batches `B` and heads `H` stand in front: `(B, H, Tq, Dk)`.
+#
+# ## The map
+#
+# One operation, `lookup(query, key, value)`, and one change per chapter.
+#
+# | chapter | minutes | what changes |
+# |---|---|---|
+# | [01 Dictionaries](01_dictionaries.ipynb) | 40 | exact lookup becomes a matrix product; the nearest key answers any query |
+# | [02 Soft lookup](02_soft_lookup.ipynb) | 55 | every key answers, in proportion to its match: gradients flow |
+#
+# ## In short
+#
+# - Attention is a lookup with a query that need not equal any key.
+# - Every key gets a weight, the weights sum to one, and the answer is the weighted sum of the values.
+# - ✓ agrees, ✗ differs and says how, ○ is not attempted; nothing blocks the way.
+# - A claim is a sentence that the notebook has just tested.
+# - Shapes are half of the work: `(Tq, Dk)` meets `(Tk, Dk)`, and gives `(Tq, Tk)`.
+#
+# Next: [01 Dictionaries](01_dictionaries.ipynb), where the promise is made.

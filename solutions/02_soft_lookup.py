@@ -1,0 +1,550 @@
+# %% [markdown]
+# # 02 · Soft lookup
+#
+# **55 minutes.** You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
+#
+# After this chapter you can
+# - turn scores into weights that no large number can break,
+# - write the soft lookup, with a temperature, a mask and any number of batches,
+# - say exactly how its answer moves when the query moves,
+# - recognise it in a formula from 1964, and compare it fairly with a memory that only adds up.
+
+# %%
+import sys
+
+sys.path.insert(0, "..")
+
+import torch
+
+from utils import data, plots
+from utils.checks import check, claim
+
+torch.manual_seed(0);
+
+# %%
+words, key, value = data.small_dictionary()
+angles = torch.linspace(0, 360, 721)
+circle = torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], -1)  # (721, 2)
+places = {word: torch.rad2deg(torch.atan2(y, x)).item() % 360 for word, (x, y) in zip(words, key, strict=True)}
+nearest = value[(circle @ key.mT).argmax(-1)]
+soft = (circle @ key.mT / 0.15).softmax(-1) @ value
+plots.sweep(angles, {"nearest": nearest, "soft": soft}, places);
+
+# %% [markdown]
+# *A query goes once around the circle. Above, the best key alone answers, in six jumps. Below, every key answers in proportion to its
+# match, and the colour flows. This chapter builds the second row.*
+#
+# ## From the best key to every key
+#
+# The nearest lookup asked *which* key matches best and forgot all the others. That question has a sharp edge: move the query a hair past
+# the point where two keys tie, and the answer jumps. A jump has no slope, and without a slope nothing is learned.
+#
+# So ask a softer question: **how much** does each key match? Then let every value speak, as loudly as its key matched.
+
+# %%
+query = torch.tensor([0.9, 0.3])
+scores = key @ query  # (Tk,)
+dict(zip(words, scores.tolist(), strict=True))
+
+# %% [markdown]
+# Six numbers, one for each key. They can be negative, and they add up to nothing in particular. To share out a vote they must be positive
+# and sum to one.
+#
+# **Predict.** Exponentials make any number positive. Which word gets the largest share, and does *any* word get nothing at all?
+
+# %%
+weights = torch.exp(scores) / torch.exp(scores).sum()
+plots.bars(weights, words, value);
+
+# %% [markdown]
+# *Cherry leads, and nobody is silent: every weight is above zero. That is what will carry a gradient to every key.*
+#
+# One trap before you write it yourself. Multiply the scores by a thousand:
+
+# %%
+torch.exp(1000 * scores) / torch.exp(1000 * scores).sum()
+
+# %% [markdown]
+# `exp(900)` is too large for any number that the machine has, so it becomes infinity, and infinity divided by infinity is `nan`: *not a
+# number*. One of them is enough to ruin a training run, since everything it touches becomes `nan` too.
+#
+# ### Exercise 2.1 · Softmax  (5 minutes, about 2 lines)
+# Turn scores into weights that are positive and sum to one along `dim`, for scores of any size.
+#
+# <details><summary>Hint 1</summary>Add the same number to every score. What happens to the weights?</details>
+# <details><summary>Hint 2</summary>Nothing: it multiplies numerator and denominator alike. So choose the number that makes the largest exponential <code>exp(0)</code>.</details>
+# <details><summary>Hint 3</summary><code>scores.amax(dim, keepdim=True)</code> keeps the axis, so that it can be subtracted.</details>
+
+# %% exercise="softmax"
+def softmax(scores, dim=-1):
+    """Weights of the shape of scores: positive, summing to 1 along dim, for scores of any size."""
+    # BEGIN SOLUTION
+    exps = torch.exp(scores - scores.amax(dim, keepdim=True))
+    return exps / exps.sum(dim, keepdim=True)
+    # END SOLUTION
+
+
+# %%
+softmax = check("softmax", softmax)
+
+# %% [markdown] tags=["solution"]
+# Subtracting the maximum leaves the weights what they were and makes the largest exponential 1, so nothing can overflow. What underflows to
+# zero was smaller than 1e-38 of the whole. The maximum is taken along `dim`: with one maximum for all rows, a row far below it would
+# become zeros divided by zero.
+
+# %%
+safe = softmax(1000 * scores)
+claim("scores in the hundreds no longer break the weights", torch.isfinite(safe).all())
+claim("for small scores the weights are what they were", torch.allclose(softmax(scores), weights))
+
+# %% [markdown]
+# ## Temperature: how sharp is the question?
+#
+# The scores decide who leads; how far, is a choice. Divide them by a **temperature** before the softmax.
+#
+# **Predict.** At temperature 0.01, how many words still have a say? And at 100?
+
+# %%
+plots.weights_by_temperature(key, query, [0.01, 0.1, 1, 10, 100], words, value);
+
+# %% [markdown]
+# *Left, one word has all the weight. Right, all six have the same, and the query makes no difference any more.*
+#
+# That is all there is to a soft lookup: scores, temperature, softmax, and the weighted sum of the values,
+#
+# $$c_i = \sum_j \alpha_{ij}\, v_j, \qquad \alpha_{ij} = \frac{\exp(q_i \cdot k_j / T)}{\sum_{j'} \exp(q_i \cdot k_{j'} / T)}.$$
+#
+# By hand first. One query, two keys, temperature 1, and scores log 3 and 0, so that the exponentials are 3 and 1:
+
+# %%
+hand_weights = torch.tensor([3.0, 1.0]) / (3 + 1)
+hand_values = torch.tensor([[10.0], [20.0]])
+hand_weights @ hand_values  # three quarters of 10 and one quarter of 20
+
+# %% [markdown]
+# ### A mask: who may be asked
+#
+# Often some keys must not be seen: they are padding, or they lie in the future. A boolean **mask** says so, and in this course **True means
+# may attend**. A hidden key gets the weight zero, and the others share the whole vote. A query that may attend to *nothing* gets zeros:
+# nothing was found.
+#
+# ### Exercise 2.2 · Soft lookup  (12 minutes, about 6 lines)
+# Queries, keys and values may have batch axes in front. `mask` is (…, Tq, Tk) or None.
+#
+# <details><summary>Hint 1</summary>Swap the last two axes of the keys with <code>key.mT</code>: that leaves batch axes in front alone.</details>
+# <details><summary>Hint 2</summary>A weight of zero needs a score of minus infinity, <em>before</em> the softmax: <code>scores.masked_fill(~mask, -torch.inf)</code>.</details>
+# <details><summary>Hint 3</summary>A row of nothing but minus infinity has no maximum to speak of, and its softmax is <code>nan</code>. Find such rows with <code>mask.any(-1, keepdim=True)</code>, and give them a context of zeros.</details>
+
+# %% exercise="soft_lookup"
+def soft_lookup(query, key, value, temperature=1.0, mask=None):
+    """The context (..., Tq, Dv): for each query (..., Tq, Dk), the values (..., Tk, Dv) weighted by how well the keys match.
+
+    key (..., Tk, Dk), mask (..., Tq, Tk) with True = may attend. A query that may attend to nothing gets zeros.
+    """
+    # BEGIN SOLUTION
+    scores = query @ key.mT / temperature  # (..., Tq, Tk)
+    if mask is None:
+        return softmax(scores) @ value  # (..., Tq, Dv)
+    found = mask.any(-1, keepdim=True)
+    scores = scores.masked_fill(~mask, -torch.inf).masked_fill(~found, 0)
+    return softmax(scores) @ value * found
+    # END SOLUTION
+
+
+# %%
+soft_lookup = check("soft_lookup", soft_lookup)
+
+# %% [markdown] tags=["solution"]
+# The rows with nothing to see get harmless scores *before* the softmax and zeros *after* it. That way `nan` never arises, neither on the
+# way forward nor on the way back. Hiding keys after the softmax would leave weights that no longer sum to one.
+
+# %% [markdown]
+# ## A dictionary is a soft lookup at temperature zero
+#
+# Colour every point of the plane with what a query there would get.
+
+# %%
+def nearest_lookup(query, key, value):
+    """For each query, the value of the key with the largest dot product: chapter 01."""
+    return value[(query @ key.mT).argmax(-1)]
+
+
+lookups = {"nearest": lambda query: nearest_lookup(query, key, value)}
+for temperature in [0.02, 0.3, 2, 100]:
+    lookups[f"temperature {temperature:g}"] = lambda query, T=temperature: soft_lookup(query, key, value, T)
+plots.colour_fields(lookups, words, key);
+
+# %% [markdown]
+# *From left to right the borders dissolve. At temperature 0.02 the soft lookup is the nearest one, but for hairlines; at 100 every query
+# gets the same mean colour.*
+
+# %%
+queries = torch.randn(1000, 2)
+cold = soft_lookup(queries, key, value, temperature=1e-4)
+hot = soft_lookup(queries, key, value, temperature=1e4)
+same = (cold - nearest_lookup(queries, key, value)).abs().amax(-1) < 1e-3
+print(f"cold soft lookup agrees with the nearest on {same.float().mean():.1%} of 1000 queries")
+claim("at temperature 0.0001 it returns what the nearest lookup returned, for 99 % of queries", same.float().mean() > 0.99)
+claim("at temperature 10,000 every query gets the mean of the values", torch.allclose(hot, value.mean(0).expand(1000, 3), atol=1e-3))
+claim("each stored key, asked for when it is cold, returns its own value", torch.allclose(soft_lookup(key, key, value, 0.01), value))
+
+# %% [markdown]
+# Why not all of the queries? Some happened to stand where two keys nearly tie; there, even a cold lookup blends. A tie is the one place where
+# the two differ for good.
+#
+# ### Take it in your hand
+#
+# Drag the query. Or click into the plane and use the arrow keys (with Shift in larger steps). The slider is the temperature. Watch the
+# weights, and the colour.
+
+# %%
+from utils import widgets
+
+figure = widgets.SoftLookup(words, key, value, query=(0.5, 0.9), temperature=0.3)
+figure
+
+# %% [markdown]
+# *Drag towards the middle: all weights become equal, as every score goes to zero. Drag outwards: a longer query is a sharper question.*
+#
+# The same without a running kernel: the query at one place and three temperatures.
+
+# %%
+for temperature in [0.05, 0.3, 3]:
+    plots.plane(words, key, value, torch.tensor([0.5, 0.9]), temperature)
+
+# %% [markdown]
+# *At temperature 0.05 orange answers alone; at 0.3 lemon and cherry join in; at 3 all six are heard, and the colour turns brown.*
+#
+# The figure computes in the browser, and tells the notebook where you left the query. So you can look up the same place with *your* function:
+
+# %%
+mine = soft_lookup(torch.tensor([figure.query]), key, value, figure.temperature)
+print("query", [round(x, 2) for x in figure.query], "→ red, green, blue:", [round(x, 2) for x in mine[0].tolist()])
+
+# %% [markdown]
+# **Predict.** Twice the length of the query, or half the temperature: which changes the answer more?
+
+# %%
+longer = soft_lookup(2 * queries, key, value, temperature=0.3)
+colder = soft_lookup(queries, key, value, temperature=0.15)
+claim("a query twice as long asks exactly like half the temperature", torch.allclose(longer, colder, atol=1e-5))
+
+# %% [markdown]
+# ## Now there is a slope
+#
+# In chapter 01 a query that wanted *lime* stood near cherry and did not move: the loss around it was flat. The same walk again, through the
+# soft lookup, at two temperatures. PyTorch finds the slopes this time.
+
+# %%
+lime = value[words.index("lime")]
+
+
+def descend(temperature, steps=300, rate=0.5):
+    query = torch.tensor([0.94, 0.34], requires_grad=True)
+    losses = []
+    for _ in range(steps):
+        loss = ((soft_lookup(query[None], key, value, temperature)[0] - lime) ** 2).sum()
+        (slope,) = torch.autograd.grad(loss, query)
+        query = (query - rate * slope).detach().requires_grad_()
+        losses.append(loss.item())
+    return losses, query.detach()
+
+
+(warm_losses, warm_query), (cold_losses, cold_query) = descend(0.3), descend(0.01)
+plots.curves(range(300), {"temperature 0.3": warm_losses, "temperature 0.01 (control)": cold_losses}, "step", "loss");
+
+# %% [markdown]
+# *At temperature 0.3 the query walks to lime. At 0.01 it stands still, as it did in chapter 01: the lookup is soft in name only.*
+
+# %%
+arrived = nearest_lookup(warm_query[None], key, value)[0]
+print(f"the query went from [0.94, 0.34] to {[round(x, 2) for x in warm_query.tolist()]}")
+claim("through a soft lookup the query learns to ask for lime", warm_losses[-1] < 0.01 and torch.equal(arrived, lime))
+claim("through a nearly hard one it learns next to nothing", cold_losses[-1] > 0.95 * cold_losses[0])
+
+# %% [markdown]
+# So "differentiable" is not yet "learnable": there is a gradient everywhere, but it is worth something only where the softmax is **soft**,
+# where more than one key has a say. How large is it, exactly?
+#
+# Move the query by a little *dq*. Each score moves by $k_j \cdot dq / T$. A weight grows if its score rises *more than the average one*,
+# and what the winners gain the losers give. Carried through to the context, this is
+#
+# $$\frac{\partial c}{\partial q} = \frac{1}{T} \sum_j \alpha_j\, (v_j - c)\, k_j^\top = \frac{1}{T}\,\mathrm{Cov}_\alpha(v, k),$$
+#
+# the **covariance of value and key under the weights**, over the temperature. The answer can follow the query just as far as values vary with
+# keys among those that have a say.
+#
+# ### Exercise 2.3 · The slope of a lookup  (8 minutes, about 3 lines)
+# One query (Dk,), and a result (Dv, Dk): a row for each number of the context.
+#
+# <details><summary>Hint 1</summary>The weights (Tk,), then the context (Dv,), then each value's distance from it: <code>value - context</code>.</details>
+# <details><summary>Hint 2</summary>The sum over j of an outer product is a matrix product: (Dv, Tk) times (Tk, Dk).</details>
+
+# %% exercise="lookup_gradient"
+def lookup_gradient(query, key, value, temperature=1.0):
+    """How the context changes with the query (Dk,): ∂context/∂query (Dv, Dk), for key (Tk, Dk) and value (Tk, Dv)."""
+    # BEGIN SOLUTION
+    weights = softmax(key @ query / temperature)  # (Tk,)
+    centred = value - weights @ value  # (Tk, Dv)
+    return (weights[:, None] * centred).mT @ key / temperature  # (Dv, Dk)
+    # END SOLUTION
+
+
+# %%
+lookup_gradient = check("lookup_gradient", lookup_gradient)
+
+# %% [markdown] tags=["solution"]
+# Centring the values is enough: the weighted sum of the centred values is zero, so subtracting the mean key as well would change nothing.
+
+# %%
+q = torch.tensor([0.5, 0.9])
+by_torch = torch.autograd.functional.jacobian(lambda q: soft_lookup(q[None], key, value, 0.3)[0], q)
+claim("the covariance formula is the derivative that backpropagation finds", torch.allclose(lookup_gradient(q, key, value, 0.3), by_torch, atol=1e-5))
+
+# %% [markdown]
+# **Predict.** How large is the slope at a very low temperature? At a very high one? Somewhere between there must be a best.
+
+# %%
+temperatures = torch.logspace(-2, 2, 41)
+sizes = torch.stack([torch.stack([lookup_gradient(q, key, value, T).norm() for q in circle[::30]]).median() for T in temperatures])
+plots.curves(temperatures, {"typical slope (median over directions)": sizes}, "temperature", "size of ∂context/∂query", log="xy");
+
+# %% [markdown]
+# *Too cold, and one key has all the weight: nothing varies, no slope. Too hot, and the division by the temperature flattens everything. A
+# lookup learns in between.*
+
+# %%
+best = sizes.argmax()
+print(f"largest typical slope at temperature {temperatures[best]:.2f}")
+claim("the slope has its maximum inside the range", 0 < best < len(sizes) - 1)
+claim("at temperature 0.01 the typical slope is under a thousandth of that", sizes[0] < 1e-3 * sizes[best])
+claim("at temperature 100 it is under a fiftieth", sizes[-1] < 0.02 * sizes[best])
+
+# %% [markdown]
+# ## You have seen this formula before: 1964
+#
+# Forget words for a moment. You have examples, points $x_i$ with measured values $y_i$, and want a guess at a new point $x$. Nadaraya and
+# Watson, independently, proposed a weighted mean: near examples count, far ones do not,
+#
+# $$\hat y(x) = \sum_i \alpha_i\, y_i, \qquad \alpha_i \propto \exp\left(-\frac{(x - x_i)^2}{2\,\mathrm{width}^2}\right).$$
+#
+# It is called *kernel regression*. The examples are a dictionary whose keys are the $x_i$ and whose values are the $y_i$; the match is a
+# distance in place of a dot product.
+
+# %%
+def truth(x):
+    return torch.sin(2 * x) + 0.5 * x
+
+
+noise = torch.Generator().manual_seed(7)
+x_train = torch.rand(60, generator=noise).mul(5).sort().values
+y_train = truth(x_train) + 0.3 * torch.randn(60, generator=noise)
+x = torch.linspace(0, 5, 300)
+
+# %% [markdown]
+# How wide should the kernel be? You cannot ask the examples themselves: each would vote for itself, and the narrowest kernel would always win.
+# **Leave one out** instead: let each example be predicted by all the others.
+#
+# ### Exercise 2.4 · Kernel regression  (10 minutes, about 5 lines)
+# With `leave_one_out`, `x` is `x_train`, and the i-th example has no vote in the i-th prediction.
+#
+# <details><summary>Hint 1</summary>A (T, 1) minus an (N,) is a (T, N): <code>x[:, None] - x_train</code>.</details>
+# <details><summary>Hint 2</summary>Far away from all examples every exponential underflows to zero. Your <code>softmax</code> of the exponents has no such trouble.</details>
+# <details><summary>Hint 3</summary>Who has no vote has a score of minus infinity. Where is it, in the matrix of scores? If nobody is left to vote, answer zero.</details>
+
+# %% exercise="kernel_regression"
+def kernel_regression(x, x_train, y_train, width, leave_one_out=False):
+    """The predictions (T,) at the points x (T,): the mean of y_train (N,), weighted by exp(-(x - x_train)² / (2 width²)).
+
+    With leave_one_out, x is x_train and no point votes for itself; a point left without any voter gets zero.
+    """
+    # BEGIN SOLUTION
+    scores = -((x[:, None] - x_train) ** 2) / (2 * width**2)  # (T, N)
+    if not leave_one_out:
+        return softmax(scores) @ y_train
+    if len(x) == 1:
+        return torch.zeros_like(x)
+    return softmax(scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)) @ y_train
+    # END SOLUTION
+
+
+# %%
+kernel_regression = check("kernel_regression", kernel_regression)
+
+# %% [markdown] tags=["solution"]
+# It is the soft lookup once more: scores, softmax, weighted sum. Leaving one out is a mask with a hidden diagonal, and the lonely example is
+# the query that may attend to nothing.
+
+# %%
+widths = torch.logspace(-2, 0.7, 40)
+on_itself = torch.stack([(kernel_regression(x_train, x_train, y_train, w) - y_train).square().mean() for w in widths])
+left_out = torch.stack([(kernel_regression(x_train, x_train, y_train, w, True) - y_train).square().mean() for w in widths])
+errors = {"examples vote for themselves": on_itself, "one left out": left_out}
+plots.curves(widths, errors, "width of the kernel", "mean squared error", log="x");
+
+# %% [markdown]
+# *The first curve says: the narrower the better, down to no error at all. It measures memory, not prediction. The second has its minimum
+# in between.*
+
+# %%
+width = widths[left_out.argmin()].item()
+guesses = {f"width {w:.2g}": kernel_regression(x, x_train, y_train, w) for w in [0.02, width, 2]}
+plots.regression(x_train, y_train, x, guesses, truth(x));
+
+# %% [markdown]
+# *Left, every example is believed: the nearest one answers. Right, all are averaged. In the middle, the width that leaving one out has chosen.*
+
+# %%
+errors_against_truth = [((guess - truth(x)) ** 2).mean().item() for guess in guesses.values()]
+print("squared error against the truth:", [round(error, 3) for error in errors_against_truth])
+claim("when examples vote for themselves, the narrowest kernel looks best", on_itself.argmin() == 0 and on_itself[0] < 0.01)
+claim("leaving one out chooses a width inside the range", 0 < left_out.argmin() < len(widths) - 1)
+claim("the width it chose is nearer to the truth than the narrow and the wide one", errors_against_truth[1] < 0.5 * min(errors_against_truth[0], errors_against_truth[2]))
+
+# %% [markdown]
+# ### It is the same lookup, to the letter
+#
+# Multiply the square out: $-(x - x_i)^2 / 2w^2 = (x\,x_i - x_i^2/2) / w^2 - x^2/2w^2$. The last part is the same for every example, so the softmax
+# does not see it. What is left is a dot product of the query $(x, 1)$ with the key $(x_i, -x_i^2/2)$, at temperature $w^2$.
+
+# %%
+query_1964 = torch.stack([x, torch.ones_like(x)], -1)  # (T, 2)
+key_1964 = torch.stack([x_train, -(x_train**2) / 2], -1)  # (N, 2)
+as_attention = soft_lookup(query_1964, key_1964, y_train[:, None], temperature=width**2)[:, 0]
+gap = (as_attention - kernel_regression(x, x_train, y_train, width)).abs().max().item()
+print(f"largest difference: {gap:.1e}")
+claim("kernel regression is attention with fixed keys, its bandwidth the square root of the temperature", gap < 1e-3)
+
+# %% [markdown]
+# One thing is missing from 1964: the keys are where the examples happen to be. Nobody *learns* them. That is chapter 03.
+#
+# ## How many pairs can it hold?
+#
+# There is a simpler memory, as old as the first network models (Kohonen 1972): write each pair as an outer product of key and value, and
+# *add them all up* in one matrix. To read, multiply the query with it.
+#
+# ### Exercise 2.5 · A linear memory  (5 minutes, 1 line)
+# Keys (Tk, Dk) and values (Tk, Dv) become one matrix (Dk, Dv), read by `query @ memory`.
+#
+# <details><summary>Hint 1</summary>With one pair: <code>torch.outer(key, value)</code>. Reading it with the key gives key · key times the value.</details>
+# <details><summary>Hint 2</summary>A sum of outer products is a matrix product.</details>
+
+# %% exercise="linear_memory"
+def linear_memory(key, value):
+    """The sum of the outer products key ⊗ value: a matrix (Dk, Dv) from key (Tk, Dk) and value (Tk, Dv)."""
+    # BEGIN SOLUTION
+    return key.mT @ value
+    # END SOLUTION
+
+
+# %%
+linear_memory = check("linear_memory", linear_memory)
+
+# %% [markdown] tags=["solution"]
+# Compare `query @ (key.mT @ value)` with `(query @ key.mT) @ value`: it is attention without the softmax, with the brackets moved. Then the memory
+# need not keep the pairs, and reading costs the same however many there were.
+
+# %% [markdown]
+# A contest. Store N random keys of length one, each with a value of 32 random signs. Then ask for each with a slightly noisy key, and count a
+# read as right only if all 32 signs are. As a third reader, the best matrix there is: least squares, which looks at all keys together.
+#
+# **Predict.** Keys have 16 numbers. From how many pairs on does each reader fail?
+
+# %%
+def stored_pairs(pairs, width, seed):
+    generator = torch.Generator().manual_seed(seed)
+    key = torch.nn.functional.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
+    value = torch.randn(pairs, 32, generator=generator).sign()
+    noisy = key + 0.3 / width**0.5 * torch.randn(pairs, width, generator=generator)
+    return torch.nn.functional.normalize(noisy, dim=-1), key, value
+
+
+readers = {
+    "soft lookup, temperature 0.01": lambda query, key, value: soft_lookup(query, key, value, 0.01),
+    "least-squares matrix": lambda query, key, value: query @ (torch.linalg.pinv(key) @ value),
+    "linear memory": lambda query, key, value: query @ linear_memory(key, value),
+}
+
+
+def recall(reader, pairs, width, seeds=5):
+    """The share of pairs whose whole value is read back, for each seed."""
+    shares = []
+    for seed in range(seeds):
+        query, key, value = stored_pairs(pairs, width, seed)
+        shares.append((reader(query, key, value).sign() == value).all(-1).float().mean())
+    return torch.stack(shares)
+
+
+counts = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
+shares = {name: torch.stack([recall(reader, pairs, 16).mean() for pairs in counts]) for name, reader in readers.items()}
+plots.curves(counts, shares, "pairs stored, keys of width 16", "read back whole", log="x");
+
+# %% [markdown]
+# *The softmax keeps a thousand pairs apart. The sum of outer products mixes them up after a handful; the best matrix holds out until there are
+# as many pairs as numbers in a key. (Mean of five seeds.)*
+
+# %%
+for name, share in shares.items():
+    print(f"{name:31}", "  ".join(f"{pairs}: {s:.2f}" for pairs, s in zip(counts, share.tolist(), strict=True)))
+claim("the soft lookup reads more than 99 % of 1024 pairs", shares["soft lookup, temperature 0.01"][-1] > 0.99)
+claim("the linear memory reads under 5 % of 32 pairs", shares["linear memory"][3] < 0.05)
+claim("no matrix does better than 20 % there, not even the best one", shares["least-squares matrix"][3] < 0.2)
+
+# %% [markdown]
+# ### Is that fair?
+#
+# Not quite, and it is worth seeing why. The soft lookup *keeps every pair*: N keys and N values. The matrix has the same 16 × 32 numbers,
+# however many pairs went in. Give the matrix as many numbers as the soft lookup stores, by making its keys wider:
+
+# %%
+pairs = 64
+numbers = pairs * (16 + 32)  # what the soft lookup stores
+wide = numbers // 32  # a key width with as many numbers in the matrix
+narrow_share, wide_share = (recall(readers["least-squares matrix"], pairs, width).mean().item() for width in (16, wide))
+print(f"{pairs} pairs, least squares: width 16 reads {narrow_share:.2f}, width {wide} (as many numbers as the soft lookup) reads {wide_share:.2f}")
+claim("with as many numbers to store, the best matrix reads nearly all pairs too", narrow_share < 0.05 and wide_share > 0.95)
+
+# %% [markdown]
+# And the softmax fails too, once keys are so short that they come to lie on top of each other:
+
+# %%
+widths_of_keys = [2, 3, 4, 6, 8, 16]
+by_width = torch.stack([recall(readers["soft lookup, temperature 0.01"], 1024, width).mean() for width in widths_of_keys])
+nearest_by_width = torch.stack([recall(nearest_lookup, 1024, width).mean() for width in widths_of_keys])
+plots.curves(widths_of_keys, {"soft lookup": by_width, "nearest lookup": nearest_by_width}, "width of a key", "1024 pairs read back whole");
+
+# %% [markdown]
+# *With 1024 keys in two or four dimensions even the soft lookup confuses them, and so does the nearest one: the noise is larger than the
+# distance between keys. At this temperature the two hardly differ.*
+
+# %%
+claim("in two dimensions the soft lookup loses most of 1024 pairs", by_width[0] < 0.5)
+claim("at this temperature it recalls about as well as the nearest lookup", (by_width - nearest_by_width).abs().max() < 0.15)
+
+# %% [markdown]
+# So the honest sentence is: *a soft lookup's memory grows with what is stored, and softmax keeps apart what the keys keep apart. A matrix of
+# fixed size holds about as many pairs as its keys are wide.* The price is on the other side: the matrix reads in the same time always, and the
+# soft lookup compares every key, each time. Chapter 01's dictionary did not pay that price; attention does.
+#
+# ## In short
+#
+# - Softmax turns scores into shares of one vote; subtract the maximum, or large scores give `nan`.
+# - Soft lookup: `softmax(query · key / temperature) value`. Cold, it is the dictionary; hot, the mean.
+# - The mask hides keys before the softmax (True = may attend); who may see nothing gets zeros.
+# - Its slope is the covariance of value and key under the weights, over the temperature: none where one key has all the weight.
+# - Kernel regression is this lookup with fixed keys; a linear memory is this lookup without the softmax.
+#
+# ## Before you go on
+#
+# <details><summary>A query is doubled in length. What changes, and how could you undo it?</summary>The scores double, so the weights get sharper. Doubling the temperature undoes it.</details>
+# <details><summary>Why is "attention is differentiable" not enough to say that it learns?</summary>Where one key has nearly all the weight, the covariance and with it the gradient are nearly zero. It learns where the softmax is soft.</details>
+# <details><summary>What was unfair in the first contest with the linear memory?</summary>The soft lookup stored all pairs, the matrix a fixed number of numbers. At equal storage the best matrix read nearly all pairs as well.</details>
+# <details><summary>What does the comparison not show?</summary>Anything about learned keys: all keys here were random, of length one, and the noise was small.</details>
+#
+# ## To read on
+#
+# - Nadaraya 1964, [On estimating regression](https://doi.org/10.1137/1109020), and Watson 1964, *Smooth regression analysis*, Sankhyā A 26.
+# - Kohonen 1972, [Correlation matrix memories](https://doi.org/10.1109/TC.1972.5008975): the linear memory.
+# - Bahdanau, Cho and Bengio 2015, [Neural machine translation by jointly learning to align and translate](https://arxiv.org/abs/1409.0473): the soft lookup inside a network; chapter 05.
+# - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): the dot product, with √d as temperature; chapter 06.
+# - Ramsauer et al. 2021, [Hopfield networks is all you need](https://arxiv.org/abs/2008.02217): how many patterns a softmax keeps apart.
