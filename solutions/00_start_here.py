@@ -78,8 +78,8 @@ speed = 20 * 2 * 1000**3 / (time.perf_counter() - start) / 1e9
 print(f"{speed:.0f} billion multiplications and additions per second")
 
 # %% [markdown]
-# Above 50 or so, you wait as long as the text says, or less. At a tenth of that, close what else is running: a cell that is said to take
-# ten seconds may take a minute. Chapters 00 to 02 have no cell that takes longer than a few seconds.
+# The times in the text were taken at about 200. At 20, a cell that is said to take ten seconds may take a minute and more: close what else is
+# running. In chapters 00 to 02 no cell takes longer than a few seconds.
 
 # %% [markdown]
 # ## How an exercise works

@@ -64,6 +64,7 @@ def microseconds(read, keys):
     return 1e6 * min(repeat(lambda: [read(key) for key in keys], number=1, repeat=3)) / len(keys)
 
 
+# %%
 sizes = [10, 100, 1000, 10_000, 100_000, 1_000_000]
 times = {"scan a list": [], "read a dictionary": []}
 for size in sizes:
@@ -102,11 +103,12 @@ def comparisons(read, entries, reads=100):
     return Counted.compared / reads
 
 
+# %%
 table = {Counted(number): number for number in range(100_000)}
 pairs = list(table.items())
 in_a_list = comparisons(lambda key: scan(pairs, key), len(pairs), reads=10)
 in_a_dictionary = comparisons(table.__getitem__, len(pairs))
-print(f"keys compared per read, among 100,000: {in_a_list:,.0f} in a list, {in_a_dictionary:.2f} in a dictionary")
+print(f"keys compared per read: {in_a_list:,.0f} in a list, {in_a_dictionary:.2f} in a dictionary")
 claim("a dictionary of 100,000 entries compares at most two keys per read", in_a_dictionary <= 2)
 claim("a scan compares more than ten thousand", in_a_list > 10_000)
 
@@ -131,7 +133,7 @@ claim("a scan compares more than ten thousand", in_a_list > 10_000)
 
 # %% exercise="HashTable"
 class HashTable:
-    """A dictionary made of buckets: the hash of a key says which bucket, a chain of pairs in it holds the entries."""
+    """A dictionary made of buckets: the hash of a key says which, and a chain of pairs is in each."""
 
     def __init__(self, buckets=8):
         # BEGIN SOLUTION
@@ -300,7 +302,10 @@ plots.heatmap(scores, queries=["tangerine"], keys=words);
 
 # %% exercise="nearest_lookup"
 def nearest_lookup(query, key, value):
-    """For each query (Tq, Dk), the value (Dv,) of the key (Tk, Dk) with the largest dot product; the first on ties."""
+    """The value (Tq, Dv) of the key (Tk, Dk) with the largest dot product with each query (Tq, Dk).
+
+    Where several keys tie, the first of them.
+    """
     # BEGIN SOLUTION
     return value[(query @ key.mT).argmax(-1)]
     # END SOLUTION
@@ -319,7 +324,8 @@ nearest_lookup = check("nearest_lookup", nearest_lookup)
 # %%
 angles = torch.linspace(0, 360, 721)
 circle = torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], -1)  # (721, 2)
-places = {word: torch.rad2deg(torch.atan2(y, x)).item() % 360 for word, (x, y) in zip(words, key, strict=True)}
+directions = torch.atan2(key[:, 1], key[:, 0]).rad2deg() % 360
+places = dict(zip(words, directions.tolist(), strict=True))
 plots.sweep(angles, {"nearest": nearest_lookup(circle, key, value)}, places);
 
 # %% [markdown]
@@ -339,7 +345,10 @@ plots.sweep(angles, {"nearest": nearest_lookup(circle, key, value)}, places);
 
 # %% exercise="numerical_gradient"
 def numerical_gradient(function, x, step=1e-4):
-    """The slope at x of a function from a tensor to one number, for each entry: (f(x + step) - f(x - step)) / (2 step)."""
+    """The slope of a function (a tensor to one number) at x, for each entry of x, in the shape of x.
+
+    It is (f(x + step) - f(x - step)) / (2 step), where only that entry moves.
+    """
     # BEGIN SOLUTION
     slope = torch.zeros_like(x)
     for i in range(x.numel()):
@@ -382,10 +391,11 @@ def along_the_circle(angle):
     return loss(torch.stack([angle.deg2rad().cos(), angle.deg2rad().sin()]))
 
 
+# %%
 degrees = torch.linspace(0.3, 359.7, 400, dtype=torch.float64)
 losses = torch.stack([along_the_circle(angle) for angle in degrees])
 slopes = torch.stack([numerical_gradient(along_the_circle, angle) for angle in degrees])
-ax = plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query (degrees)", "")
+plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query (degrees)", "");
 
 # %% [markdown]
 # *The loss has six steps. On every step its slope is exactly zero: the query is told nothing about where lime is.*
@@ -407,7 +417,7 @@ def descend(loss, start, steps=100, rate=0.1):
     return query
 
 
-start = torch.tensor([0.94, 0.34], dtype=torch.float64)
+start = torch.tensor([1.0, 0.1], dtype=torch.float64)
 through_nearest = descend(loss, start)
 through_distance = descend(lambda query: ((query - key64[words.index("lime")]) ** 2).sum(), start)
 print("start            ", start.tolist())
@@ -416,14 +426,15 @@ print("smooth (control) ", [round(x, 4) for x in through_distance.tolist()])
 
 # %%
 claim("through the nearest lookup the query has not moved at all", torch.equal(through_nearest, start))
-claim("with a smooth loss the same method arrives at lime", torch.allclose(through_distance, key64[3], atol=1e-3))
+arrived = torch.allclose(through_distance, key64[words.index("lime")], atol=1e-3)
+claim("with a smooth loss the same method arrives at lime", arrived)
 
 # %% [markdown]
 # Be exact about what is broken. The *values* can be learned through a nearest lookup: the one that was chosen gets its gradient. It is
 # the **choice** that passes nothing back, so neither the query nor the keys can improve.
 
 # %%
-q, k, v = tangerine.clone().requires_grad_(), key.clone().requires_grad_(), value.clone().requires_grad_()
+q, k, v = (tensor.clone().requires_grad_() for tensor in (tangerine, key, value))
 answer = nearest_lookup(q, k, v)
 answer.sum().backward()
 claim("a gradient reaches the value that was chosen", bool(v.grad[words.index("orange")].any()))

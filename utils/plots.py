@@ -29,7 +29,7 @@ def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, 
     fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
     drawn = ax.bar(labels, weights.detach(), color=fill, edgecolor=INK, linewidth=0.5)
     ax.bar_label(drawn, fmt="%.2f", padding=2, fontsize=9)
-    ax.set_ylim(0, max(1.0, 1.15 * weights.max().item()))
+    ax.set_ylim(0, max(1.12, 1.15 * weights.max().item()))
     ax.set_ylabel("weight")
     ax.tick_params(axis="x", labelsize=9)
     return _bare(ax)
@@ -58,7 +58,8 @@ def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Ax
     ax.set_yticks(range(len(queries)), queries)
     for i, row in enumerate(weights.tolist()):
         for j, weight in enumerate(row):
-            ax.text(j, i, f"{weight:.2g}", ha="center", va="center", color="white" if weight > 0.6 else INK, fontsize=9)
+            number = f"{weight:.0f}" if weight == round(weight) else f"{weight:.2f}"
+            ax.text(j, i, number, ha="center", va="center", color="white" if weight > 0.6 else INK, fontsize=9)
     ax.set(xlabel="key", ylabel="query")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -32,7 +32,7 @@ class SoftLookup(anywidget.AnyWidget):
         words: Sequence[str],
         key: Tensor,
         value: Tensor,
-        query: Sequence[float] = (0.5, 0.9),
+        query: Sequence[float] = (0.2, 1.0),
         temperature: float = 0.3,
     ):
         if key.shape != (len(words), 2) or value.shape != (len(words), 3):

@@ -54,8 +54,8 @@ warm_up = Exercise(
     ],
     variants=[_adds_it_to_itself, _divides_by_a_half],
     mistakes=[
-        Mistake(_squares, "You multiply x by itself. That agrees for 2, and for little else: multiply it by 2."),
-        Mistake(_adds_two, "You add 2. That agrees for 2, and for nothing else: multiply by 2."),
+        Mistake(_squares, "You multiply x by itself. That agrees for 0 and for 2, and for no other number."),
+        Mistake(_adds_two, "You add 2. That agrees when x is 2, and never else."),
         Mistake(
             _prints_instead,
             "Your function prints the answer and returns None. Printing is for you; `return` is for whoever called.",
