@@ -14,16 +14,17 @@ ABSOLUTE = {torch.float64: 1e-9, torch.float32: 1e-5}  # times the largest expec
 MANY = 48  # numbers; a larger tensor is shown by its shape
 
 
-def difference(expected: Any, got: Any) -> str | None:
+def difference(expected: Any, got: Any, what: str = "your result") -> str | None:
     """A sentence on the first thing that differs, or None if the two agree within rounding.
 
     Tensors must agree in shape and dtype; numbers, strings, lists, tuples and dictionaries in kind and content.
     A result that cannot be looked at (it may be anything) differs.
     """
     try:
-        return _difference(expected, got, "")
+        sentence = _difference(expected, got, what)
     except Exception as error:
-        return f"Your result could not be compared with the expected one: {type(error).__name__}."
+        sentence = f"{what} could not be compared with the expected one: {type(error).__name__}."
+    return sentence and sentence[0].upper() + sentence[1:]
 
 
 def show(value: Any) -> str:
@@ -36,90 +37,75 @@ def show(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _difference(expected, got, where) -> str | None:
+def _difference(expected, got, what) -> str | None:
     if got is None and expected is not None:
-        return f"Your result{where} is None. Is there a `return` on every way through the function?"
+        return f"{what} is None. Is there a `return` on every way through the function?"
     if isinstance(expected, Tensor):
-        return _tensor_difference(expected, got, where)
+        return _tensor_difference(expected, got, what)
     if isinstance(expected, bool) or expected is None or isinstance(expected, str):
-        return None if type(got) is type(expected) and got == expected else _unequal(expected, got, where)
+        return None if type(got) is type(expected) and got == expected else _unequal(expected, got, what)
     if isinstance(expected, numbers.Number):
         if isinstance(got, bool) or not isinstance(got, numbers.Number):
-            return f"Expected a number{where}, got {_kind(got)}."
-        return None if _close(expected, got) else _unequal(expected, got, where)
+            return f"{what} should be a number; it is {_kind(got)}."
+        return None if _close(expected, got) else _unequal(expected, got, what)
     if type(got) is not type(expected):
-        return f"Expected {_kind(expected)}{where}, got {_kind(got)}."
+        return f"{what} should be {_kind(expected)}; it is {_kind(got)}."
     if isinstance(expected, dict):
         if expected.keys() != got.keys():
-            return f"Expected the entries {list(expected)}{where}, got {list(got)}."
-        return _first(_difference(expected[name], got[name], f"{where} at {name!r}") for name in expected)
+            return f"{what} should have the entries {list(expected)}; it has {list(got)}."
+        return _first(_difference(expected[name], got[name], f"{what} at {name!r}") for name in expected)
     if isinstance(expected, list | tuple):
         if len(expected) != len(got):
-            return f"Expected {len(expected)} entries{where}, got {len(got)}."
-        return _first(
-            _difference(e, g, f"{where} at [{i}]") for i, (e, g) in enumerate(zip(expected, got, strict=True))
-        )
-    return None if expected == got else _unequal(expected, got, where)
+            return f"{what} should have {len(expected)} entries; it has {len(got)}."
+        pairs = enumerate(zip(expected, got, strict=True))
+        return _first(_difference(one, other, f"{what} at [{i}]") for i, (one, other) in pairs)
+    return None if expected == got else _unequal(expected, got, what)
 
 
-def _tensor_difference(expected: Tensor, got: Any, where: str) -> str | None:
+def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:
     if not isinstance(got, Tensor):
-        return f"Expected a tensor{where}, got {_kind(got)}."
+        return f"{what} should be a tensor; it is {_kind(got)}."
     if got.layout != expected.layout or got.device != expected.device:
-        return f"Expected an ordinary tensor{where} on {expected.device}, got {got.layout} on {got.device}."
+        return f"{what} should be an ordinary tensor on {expected.device}; it is {got.layout} on {got.device}."
     if got.shape != expected.shape:
-        return f"Expected shape {tuple(expected.shape)}{where}, got {tuple(got.shape)}."
+        return f"{what} should have the shape {tuple(expected.shape)}; it has {tuple(got.shape)}."
     if got.dtype != expected.dtype:
-        return f"Expected numbers of type {expected.dtype}{where}, got {got.dtype}."
+        return f"{what} should hold numbers of type {expected.dtype}; it holds {got.dtype}."
     relative, absolute = RELATIVE.get(expected.dtype, 0), ABSOLUTE.get(expected.dtype, 0)
     expected, got = expected.detach().double(), got.detach().double()
     scale = expected[expected.isfinite()].abs().max().item() if expected.isfinite().any() else 1.0
     if torch.allclose(got, expected, rtol=relative, atol=absolute * max(scale, 1e-6), equal_nan=True):
         return None
-    return _values_difference(expected, got, where)
+    return _values_difference(expected, got, what)
 
 
-def _values_difference(expected: Tensor, got: Tensor, where: str) -> str:
+def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:
     for name, test in (("NaN", torch.isnan), ("infinity", torch.isinf)):
         odd = test(got) & ~test(expected)
         if odd.any():
             place = tuple(odd.nonzero()[0].tolist())
-            return f"Your result{where} has {name} at {_index(place)}, where {_number(expected[place])} is expected."
+            return f"{what} has {name}{_at(place)}, where {_number(expected[place])} is expected."
     if torch.allclose(got, -expected, rtol=1e-3):
-        return f"Your result{where} has the right size and the opposite sign."
-    if torch.isfinite(expected).all():
-        factor = (got * expected).sum() / (expected * expected).sum()
-        if (
-            expected.numel() > 1
-            and factor.abs() > 1e-6
-            and torch.allclose(got, factor * expected, rtol=1e-3, atol=1e-9)
-        ):
-            return f"Every number of your result{where} is {_number(factor)} times the expected one."
-    sums = _sums_difference(expected, got, where)
-    if sums:
-        return sums
-    gap = (got - expected).abs()
-    place = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    return (
-        f"Your result{where} is {_number(got[place])} at {_index(place)}, where {_number(expected[place])} is expected."
-    )
-
-
-def _sums_difference(expected: Tensor, got: Tensor, where: str) -> str | None:
+        return f"{what} has the right size and the opposite sign."
+    factor = (got * expected).sum() / (expected * expected).sum()
+    if expected.numel() > 1 and factor.abs() > 1e-6 and torch.allclose(got, factor * expected, rtol=1e-3, atol=1e-9):
+        return f"every number of {what} is {_number(factor)} times the expected one."
     for dim in reversed(range(expected.dim())):
         sums = got.sum(dim)
         wrong = (sums - 1).abs() > 1e-3
         if wrong.any() and ((expected.sum(dim) - 1).abs() < 1e-4).all():
-            return f"Your result{where} should sum to 1 along dim {dim}; it sums to {_number(sums[wrong][0])} there."
-    return None
+            return f"{what} should sum to 1 along dim {dim}; it sums to {_number(sums[wrong][0])} there."
+    gap = (got - expected).abs()
+    place = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
+    return f"{what} is {_number(got[place])}{_at(place)}, where {_number(expected[place])} is expected."
 
 
 def _close(expected, got) -> bool:
     return expected == got or math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9)
 
 
-def _unequal(expected, got, where) -> str:
-    return f"Expected {show(expected)}{where}, got {show(got)}."
+def _unequal(expected, got, what) -> str:
+    return f"{what} should be {show(expected)}; it is {show(got)}."
 
 
 def _kind(value) -> str:
@@ -127,8 +113,8 @@ def _kind(value) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _index(place: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, place))}]" if place else "its only place"
+def _at(place: tuple[int, ...]) -> str:
+    return f" at [{', '.join(map(str, place))}]" if place else ""
 
 
 def _number(value) -> str:

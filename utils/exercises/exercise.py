@@ -212,9 +212,9 @@ def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Te
                 f"The values are right, but no gradient reaches `{name}`: something cut the graph "
                 "(detach, item, numpy, or a new tensor made from numbers)."
             )
-        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name])
+        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name], "it")
         if wrong:
-            return f"The values are right; the gradient for `{name}` is not. " + wrong.replace("Your result", "It", 1)
+            return f"The values are right; the gradient for `{name}` is not. {wrong}"
     return None
 
 

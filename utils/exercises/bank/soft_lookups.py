@@ -54,6 +54,11 @@ def _axis_lost(scores, dim=-1):
     return exps / exps.sum(dim)
 
 
+def _axis_lost_without_maximum(scores, dim=-1):
+    exps = torch.exp(scores)
+    return exps / exps.sum(dim)
+
+
 def _not_normalised(scores, dim=-1):
     return torch.exp(scores - scores.amax(dim, keepdim=True))
 
@@ -110,6 +115,7 @@ softmax = Exercise(
         Mistake(_over_everything, "All your weights together sum to one. Each row along `dim` shares out a vote of its own."),
         Mistake(_one_maximum_for_all, "One maximum for all rows: a row far below it underflows to zeros, and zero over zero is NaN. Take the maximum along `dim`."),
         Mistake(_axis_lost, "Your sum loses the axis it sums over, so the division pairs rows with the wrong sums. `keepdim=True` keeps it."),
+        Mistake(_axis_lost_without_maximum, "Your sum loses the axis it sums over, so the division pairs rows with the wrong sums: `keepdim=True`. After that, think of large scores."),
         Mistake(_not_normalised, "Your weights are positive, and do not sum to one yet: divide by their sum along `dim`."),
         Mistake(_without_exponential, "Scores divided by their sum stay negative where they were. Something has to make them positive first."),
         Mistake(_sigmoids, "A sigmoid looks at each score alone. The weights have to share one vote: what one gains, others lose."),

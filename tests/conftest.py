@@ -1,0 +1,31 @@
+"""Beside nbval's run of every notebook: a test for each check's sign, ○ in chapters/ and ✓ in solutions/."""
+
+import pytest
+
+SIGNS = {"chapters": "○", "solutions": "✓"}
+
+
+class Sign(pytest.Item):
+    """The sign that a check cell has shown when nbval ran it."""
+
+    def __init__(self, *, cell, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = cell
+
+    def runtest(self):
+        shown = [output["data"]["text/plain"] for output in self.cell.test_outputs or [] if "data" in output]
+        assert len(shown) == 1, f"the check cell showed {shown}"
+        assert shown[0].startswith(self.name), f"{self.name} was expected, the check said: {shown[0]}"
+
+    def reportinfo(self):
+        return self.path, None, f"{self.path.parent.name}/{self.path.name}: {self.name}"
+
+
+def pytest_collection_modifyitems(items):
+    for position in reversed(range(len(items))):
+        cell = getattr(items[position], "cell", None)
+        marks = cell.metadata.get("nbgrader", {}) if cell is not None else {}
+        if marks.get("grade"):
+            item = items[position]
+            name = f"{SIGNS[item.path.parent.name]} {marks['grade_id'].removeprefix('check-')}"
+            items.insert(position + 1, Sign.from_parent(item.parent, name=name, cell=item))
