@@ -64,7 +64,6 @@ function drawBars(parent, words, colours) {
 function render({ model, el }) {
   const [words, places, colours] = ["words", "places", "colours"].map((name) => model.get(name));
   el.classList.add("soft-lookup");
-  el.dataset.lmSuppressShortcuts = "true"; // the arrow keys are ours, not the notebook's
   const top = html("div", "top", el);
   const { plane, lines, handle } = drawPlane(top, words, places, colours);
   const side = html("div", "side", top);
@@ -76,6 +75,7 @@ function render({ model, el }) {
   const reading = html("span", "reading", label);
   const slider = html("input", "slider", label);
   Object.assign(slider, { type: "range", min: -2, max: 1.5, step: 0.05 });
+  for (const focused of [plane, slider]) focused.dataset.lmSuppressShortcuts = "true"; // their arrow keys are not the notebook's
 
   function redraw() {
     const query = model.get("query");
@@ -110,7 +110,6 @@ function render({ model, el }) {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!way) return;
     event.preventDefault();
-    event.stopPropagation();
     const step = STEP * (event.shiftKey ? 4 : 1);
     moveTo(model.get("query").map((x, i) => x + step * way[i]));
   });
