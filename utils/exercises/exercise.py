@@ -11,10 +11,11 @@ import torch
 from torch import Generator, Tensor
 
 from .compare import difference, show
-from .outcome import Outcome, describe_error, describe_failure, run
+from .outcome import Outcome, describe_error, describe_failure, run, torch_as_usual
 
 SECONDS = 5.0  # for all cases of one attempt together
 UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
+UNFINISHED = "Not finished: `raise NotImplementedError` still stands in `{}`."
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,10 @@ class Exercise:
         outcomes, trials, end = [], self.trials(seed), time.monotonic() + SECONDS
         for trial in trials:
             outcomes.append(self._run(attempt, trial, max(0.01, end - time.monotonic())))
-            if outcomes[-1].unattempted:
-                return Verdict("not attempted", UNATTEMPTED)
+            place = outcomes[-1].unattempted
+            if place:
+                begun = isinstance(attempt, type) and place != "__init__"
+                return Verdict("not attempted", UNFINISHED.format(place) if begun else UNATTEMPTED)
             if outcomes[-1].stopped:
                 break
         failing = [i for i, outcome in enumerate(outcomes) if _disagreement(trials[i].expected, outcome)]
@@ -154,7 +157,8 @@ class Exercise:
         return attempt(*required, **optional)
 
     def _trial(self, case: Case, seed: int) -> Trial:
-        inputs = case.inputs(Generator().manual_seed(seed))
+        with torch_as_usual():
+            inputs = case.inputs(Generator().manual_seed(seed))
 
         def cotangent(value: Tensor) -> Tensor:
             return torch.randn(value.shape, generator=Generator().manual_seed(seed), dtype=value.dtype)
@@ -170,14 +174,17 @@ class Exercise:
     def _recognise(
         self, outcomes: list[Outcome], trials: Sequence[Trial], failing: list[int], shown: int
     ) -> Mistake | None:
-        """The mistake that answers like the attempt on the case shown, and on most of the other cases."""
+        """The mistake that answers like the attempt on the case shown, and on most of the others.
+
+        An error says little (many programs raise the same), so one that raises has to agree on every case.
+        """
         best, most = None, 0
         for mistake in self.mistakes:
             if not _alike(self._run(mistake.program, trials[shown]), outcomes[shown]):
                 continue
             alike = [_alike(self._run(mistake.program, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
             agreement = sum(alike) + len(trials) * sum(alike[i] for i in failing)
-            if agreement > most:
+            if agreement > most and (all(alike) or not outcomes[shown].error):
                 best, most = mistake, agreement
         return best
 

@@ -31,9 +31,11 @@ class Outcome:
     printed: str = ""
 
     @property
-    def unattempted(self) -> bool:
-        """Whether it met the bare `raise NotImplementedError` that an exercise is handed out with."""
-        return isinstance(self.error, NotImplementedError) and not self.error.args
+    def unattempted(self) -> str | None:
+        """The function in which it met the bare `raise NotImplementedError` that an exercise is handed out with."""
+        if not isinstance(self.error, NotImplementedError) or self.error.args:
+            return None
+        return traceback.extract_tb(self.error.__traceback__)[-1].name
 
     @property
     def stopped(self) -> bool:
@@ -55,10 +57,12 @@ def run(
     given = {name: leaves[name].clone() if name in grad else copy.deepcopy(inputs[name]) for name in inputs}
     value, gradients, error = None, {}, None
     printed = io.StringIO()
-    with _quiet(printed), torch.enable_grad():
+    with _quiet(printed), torch_as_usual():
         try:
             with time_limit(seconds):
                 value = call(given)
+                if inspect.iscoroutine(value):
+                    value.close()  # or Python complains later that nobody awaited it
                 gradients = _gradients(value, leaves, cotangent)
         except BaseException as raised:  # an attempt may raise anything, SystemExit too
             error = raised
@@ -109,6 +113,18 @@ class _Bounded(io.TextIOBase):
         if self.keep.tell() < PRINTED:
             self.keep.write(text)
         return len(text)
+
+
+@contextlib.contextmanager
+def torch_as_usual():
+    """PyTorch's default dtype and gradients on, whatever the notebook has set and an attempt may set."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 @contextlib.contextmanager

@@ -42,8 +42,8 @@ class CountedKey:
 def hash_table(attempt, buckets: int, steps: list[tuple]) -> list:
     """The answers to the steps, one each, of a table with so many buckets.
 
-    ("put", key, value), ("get", key), ("len",), ("new table",) to go on with another one, and ("compare", n):
-    store n keys, read them all, and say whether that compared few of them.
+    ("put", key, value), ("get", key), ("len",), ("new table",) to go on with another one, ("compare", n) to store
+    n keys, read them all, and say whether that compared few of them, and ("made of",).
     """
     table, answers = attempt(buckets), []
     for action, *arguments in steps:
@@ -55,8 +55,10 @@ def hash_table(attempt, buckets: int, steps: list[tuple]) -> list:
             answers.append(len(table))
         elif action == "get":
             answers.append(_get(table, *arguments))
-        else:
+        elif action == "compare":
             answers.append(_compare(table, *arguments))
+        else:
+            answers.append(_made_of(table))
     return answers
 
 
@@ -75,3 +77,9 @@ def _compare(table, entries: int) -> str:
     for number in range(entries):
         table.get(CountedKey(number))
     return "few comparisons" if CountedKey.comparisons <= 3 * entries else "far more comparisons than reads"
+
+
+def _made_of(table) -> str:
+    parts = list(getattr(table, "__dict__", {}).values())
+    parts += [inner for part in parts if isinstance(part, list) for inner in part]
+    return "a dict or a set" if any(isinstance(part, dict | set) for part in parts) else "lists"

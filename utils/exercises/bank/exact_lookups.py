@@ -51,6 +51,10 @@ def _index_in_place_of_one(index, size):
     return one_hot(index, size) * torch.as_tensor(index)[..., None]
 
 
+def _index_without_its_own_axis(index, size):
+    return (torch.arange(size) == index).float()
+
+
 def _all_up_to(index, size):
     return (torch.arange(size) <= torch.as_tensor(index)[..., None]).float()
 
@@ -62,7 +66,7 @@ one_hot_rows = Exercise(
         Case("one integer", index=3, size=5),
         Case("the same index twice", index=tensor([1, 1]), size=3),
         Case("a table of indices", size=7, index=Draw(lambda generator: torch.randint(7, (2, 5), generator=generator))),
-        Case("no index at all", index=torch.empty(0, dtype=torch.long), size=3),
+        Case("a block of indices", size=3, index=Draw(lambda generator: torch.randint(3, (2, 2, 4), generator=generator))),
     ],
     variants=[_rows_of_the_identity, _scattered],
     mistakes=[
@@ -72,6 +76,7 @@ one_hot_rows = Exercise(
         Mistake(_one_row_for_all, "All indices share one row. Each index has a row of its own, with a single one in it."),
         Mistake(_columns, "Your vectors stand in columns. Turn them: one row for each index."),
         Mistake(_index_in_place_of_one, "The place is right, but it should hold a one, not the index itself."),
+        Mistake(_index_without_its_own_axis, "You compare the places with all indices at once. Give each index a row of its own: `index[..., None]`."),
         Mistake(_all_up_to, "Everything up to the index is one. Only the place itself should be."),
     ],
     points=1,
@@ -87,6 +92,10 @@ def _with_einsum(query, key, value):
 
 def _query_by_query(query, key, value):
     return torch.stack([sum((q @ k) * v for k, v in zip(key, value, strict=True)) for q in query])
+
+
+def _by_comparison(query, key, value):
+    return (query[:, None] == key).all(-1).to(value.dtype) @ value
 
 
 def _order_of_the_keys_ignored(query, key, value):
@@ -142,12 +151,12 @@ matrix_lookup = Exercise(
             query=one_hot(tensor([5, 0, 2, 5]), 6),
             key=one_hot(tensor([5, 2]), 6),
             value=normal(2, 3),
-            grad=["query", "value"],
+            grad=["value"],
         ),
-        Case("every word", query=eye(5), key=eye(5)[[3, 1, 4, 0, 2]], value=normal(5, 4), grad=["query", "key", "value"]),
+        Case("every word", query=eye(5), key=eye(5)[[3, 1, 4, 0, 2]], value=normal(5, 4), grad=["value"]),
         Case("one query, one entry", query=one_hot(tensor([0]), 1), key=one_hot(tensor([0]), 1), value=normal(1, 1)),
     ],
-    variants=[_with_einsum, _query_by_query],
+    variants=[_with_einsum, _query_by_query, _by_comparison],
     mistakes=[
         Mistake(_order_of_the_keys_ignored, "You read `value` in the order of the words. The entries stand in the order of `key`: match query with key first."),
         Mistake(_first_value_when_missing, "A word that is not in the dictionary gets the first entry's value: `argmax` always points somewhere. It should get zeros."),
@@ -166,11 +175,11 @@ matrix_lookup = Exercise(
 
 
 def _above_zero(*shape):
-    return Draw(lambda generator: torch.rand(shape, generator=generator))
+    return Draw(lambda generator: 2 + torch.rand(shape, generator=generator))
 
 
 def _below_zero(*shape):
-    return Draw(lambda generator: -torch.rand(shape, generator=generator))
+    return Draw(lambda generator: -2 - torch.rand(shape, generator=generator))
 
 
 def _best_so_far(query, key, value):
@@ -186,6 +195,43 @@ def _best_so_far(query, key, value):
 
 def _through_one_hot(query, key, value):
     return one_hot((query @ key.mT).argmax(-1), len(key)) @ value
+
+
+def _blends_ties(query, key, value):
+    scores = query @ key.mT
+    winners = (scores == scores.amax(-1, keepdim=True)).float()
+    return winners / winners.sum(-1, keepdim=True) @ value
+
+
+def _soft(query, key, value):
+    return (query @ key.mT).softmax(-1) @ value
+
+
+def _overflowing_exponentials(query, key, value):
+    return value[(query @ key.mT).exp().argmax(-1)]
+
+
+def _starts_at(best, query, key, value):
+    winners = []
+    for scores in query @ key.mT:
+        winner, highest = 0, best
+        for j, score in enumerate(scores):
+            if score > highest:
+                winner, highest = j, score
+        winners.append(winner)
+    return value[winners]
+
+
+def _starts_at_zero(query, key, value):
+    return _starts_at(0, query, key, value)
+
+
+def _starts_at_minus_one(query, key, value):
+    return _starts_at(-1, query, key, value)
+
+
+def _argmax_without_axis(query, key, value):
+    return value[(query @ key.mT).argmax()]
 
 
 def _farthest(query, key, value):
@@ -237,14 +283,21 @@ nearest_lookup = Exercise(
             "two keys tie",
             query=tensor([[1.0, 1.0], [2.0, 2.0]]),
             key=tensor([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]),
-            value=tensor([[1.0], [2.0], [3.0]]),
+            value=tensor([[1.0], [2.0], [4.0]]),
         ),
         Case("long keys and short keys", query=normal(6, 3), key=tensor([[3.0, 0, 0], [0, 0.5, 0], [1, 1, 1], [0.1, 0, 0.2]]), value=normal(4, 2)),
         Case("more queries than keys", query=normal(7, 4), key=normal(3, 4), value=normal(3, 5), grad=["query", "key", "value"]),
         Case("every match is negative", query=_below_zero(3, 2), key=_above_zero(4, 2), value=normal(4, 2)),
+        Case("scores in the hundreds", query=tensor([[100.0, 0.0]]), key=tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]]), value=normal(3, 2)),
     ],
     variants=[_best_so_far, _through_one_hot],
     mistakes=[
+        Mistake(_starts_at_zero, "Your search starts from a best score of zero, so it never sees a best match below zero. Start from the first key's score."),
+        Mistake(_starts_at_minus_one, "Your search starts from a best score of -1, and scores can be lower than that. Start from the first key's score."),
+        Mistake(_overflowing_exponentials, "Exponentials of large scores are all infinity, and the first of them wins. Compare the scores themselves."),
+        Mistake(_blends_ties, "Where several keys tie, yours mixes their values. The first of them answers alone."),
+        Mistake(_soft, "Several keys speak in your answer. Here the best one answers alone; the rest comes in chapter 02."),
+        Mistake(_argmax_without_axis, "Without an axis, `argmax` counts through the whole table of scores. Take it along the keys: the last axis."),
         Mistake(_farthest, "You take the key with the smallest dot product: the worst match of all."),
         Mistake(_last_on_ties, "Where several keys tie, yours takes the last of them. Take the first."),
         Mistake(_by_angle, "You compare directions only. The match here is the plain dot product, in which a long key counts for more."),

@@ -58,7 +58,7 @@ warm_up = Exercise(
         Mistake(_adds_two, "You add 2. That agrees when x is 2, and never else."),
         Mistake(
             _prints_instead,
-            "Your function prints the answer and returns None. Printing is for you; `return` is for whoever called.",
+            "Your function returns None. Printing shows the answer to you; `return` hands it to whoever called.",
         ),
         Mistake(
             _doubles_in_place,

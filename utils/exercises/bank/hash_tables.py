@@ -122,12 +122,99 @@ class _OneListManyTimesCounted(_OneListManyTimes):
 
 
 class _SharedBetweenTables(HashTable):
-    def __init__(self, buckets=8):
-        vars(type(self)).get("shared") or setattr(type(self), "shared", {})
-        self.buckets = type(self).shared.setdefault(buckets, [[] for _ in range(buckets)])
+    shared = [[] for _ in range(8)]
 
-    def __del__(self):
-        type(self).shared = {}
+    def __init__(self, buckets=8):
+        self.buckets = self.shared
+
+
+class _EightBucketsAlways(HashTable):
+    def _chain(self, key):
+        return self.buckets[hash(key) % 8]
+
+
+class _HashOfTheText(HashTable):
+    def _chain(self, key):
+        return self.buckets[hash(str(key)) % len(self.buckets)]
+
+
+class _ComparesTexts(HashTable):
+    def _chain(self, key):
+        return [(str(stored), value) for stored, value in super()._chain(key)]
+
+    def put(self, key, value):
+        chain = super()._chain(key)
+        chain[:] = [pair for pair in chain if str(pair[0]) != str(key)] + [(key, value)]
+
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if stored == str(key):
+                return value
+        raise KeyError(key)
+
+
+class _ReplacesTheWholeChain(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        if any(stored == key for stored, _ in chain):
+            chain.clear()
+        chain.append((key, value))
+
+
+class _ReplacesTheFirstEntry(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        if any(stored == key for stored, _ in chain):
+            chain.pop(0)
+        chain.append((key, value))
+
+
+class _LooksAtTheFirstEntryOnly(HashTable):
+    def put(self, key, value):
+        chain = self._chain(key)
+        if chain and chain[0][0] == key:
+            chain[0] = (key, value)
+        else:
+            chain.append((key, value))
+
+
+class _GivesUpAtTheFirst(HashTable):
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if stored == key:
+                return value
+            raise KeyError(key)
+        raise KeyError(key)
+
+
+class _IndexErrorWhenMissing(HashTable):
+    def get(self, key):
+        return [value for stored, value in self._chain(key) if stored == key][0]
+
+
+class _CountsEveryPut(HashTable):
+    size = 0
+
+    def put(self, key, value):
+        super().put(key, value)
+        self.size += 1
+
+    def __len__(self):
+        return self.size
+
+
+class _DictInside:
+    def __init__(self, buckets=8):
+        self.entries = {}
+
+    def put(self, key, value):
+        self.entries[key] = value
+
+    def get(self, key):
+        return self.entries[key]
+
+    def __len__(self):
+        return len(self.entries)
 
 
 class _ComparesIdentity(HashTable):
@@ -168,6 +255,7 @@ hash_table = Exercise(
     reference=HashTable,
     probe=probes.hash_table,
     cases=[
+        Case("two tables", buckets=8, steps=[("put", "mine", 1), ("new table",), ("get", "mine")]),
         Case("put and get", buckets=8, steps=[("put", 1, "one"), ("put", 2, "two"), ("get", 2), ("get", 1), ("len",)]),
         Case("a new value for a key", buckets=8, steps=[("put", 3, "a"), ("put", 3, "b"), ("get", 3), ("len",)]),
         Case("a key that is not there", buckets=8, steps=[("put", 1, "one"), ("get", 9), ("get", 2)]),
@@ -177,22 +265,25 @@ hash_table = Exercise(
             steps=[("put", "a", 1), ("put", "b", 2), ("put", "c", 3), ("get", "a"), ("get", "b"), ("get", "c"), ("len",)],
         ),
         Case(
+            "a new value in the middle of a chain",
+            buckets=1,
+            steps=[("put", "a", 1), ("put", "b", 2), ("put", "c", 3), ("put", "b", 4), ("len",), ("get", "b"), ("get", "a"), ("get", "c")],
+        ),
+        Case(
             "hashes larger than the table, and negative ones",
             buckets=3,
             steps=[("put", 100, "a"), ("put", -7, "b"), ("put", (1, 2), "c"), ("get", 100), ("get", -7), ("get", (1, 2))],
         ),
         Case("None as a value", buckets=4, steps=[("put", 5, None), ("get", 5), ("len",)]),
+        Case("equal keys of two types", buckets=64, steps=[("put", 1, "one"), ("get", 1.0), ("get", True)]),
+        Case("keys that only look alike", buckets=1, steps=[("put", 1, "number"), ("put", "1", "text"), ("get", 1), ("len",)]),
         Case(
             "equal keys, and keys of the same hash",
             buckets=4,
             steps=[("put", -1, "a"), ("put", -2, "b"), ("get", -1), ("put", (7, 8), "c"), ("get", tuple([7, 8])), ("len",)],
         ),
-        Case(
-            "two tables",
-            buckets=4,
-            steps=[("put", 1, "a"), ("new table",), ("len",), ("get", 1), ("put", 1, "b"), ("get", 1)],
-        ),
-        Case("as many buckets as entries", buckets=200, steps=[("compare", 200), ("len",)]),
+        Case("as many buckets as entries", buckets=800, steps=[("compare", 800), ("len",)]),
+        Case("what it is made of", buckets=2, steps=[("put", 1, "a"), ("made of",)]),
     ],
     variants=[_ListsOfKeysAndValues, _NewestFirst],
     mistakes=[
@@ -203,9 +294,19 @@ hash_table = Exercise(
         Mistake(_KeyErrorWithoutKey, "Your KeyError does not say which key was missing. Who reads it at midnight would like to know."),
         Mistake(_NoneMeansMissing, "None is a value like any other; your table takes it for a missing key."),
         Mistake(_NoRemainder, "A hash can be any integer, larger than your table: the remainder `%` brings it into range."),
-        Mistake(_OneListManyTimes, "`[[]] * buckets` is one list, many times over: every key lands in the same chain, and a read compares them all."),
+        Mistake(_EightBucketsAlways, "You take the hash modulo 8, but a table may have more buckets than that, or fewer: ask how many it has."),
+        Mistake(_OneListManyTimes, "A read compares far more keys than one bucket should hold. Is there one list for all of them? `[[]] * buckets` is one list, many times over."),
         Mistake(_OneListManyTimesCounted, "`[[]] * buckets` is one list, many times over, so each entry is counted once per bucket. Make a new list for each."),
         Mistake(_SharedBetweenTables, "Two tables share their entries: the buckets belong to the class. Make them in `__init__`, on `self`."),
+        Mistake(_HashOfTheText, "1 and 1.0 are equal keys with the same hash, but their texts differ. Take the hash of the key itself."),
+        Mistake(_ComparesTexts, "1 and '1' look alike as text and are different keys. Compare the keys themselves."),
+        Mistake(_ReplacesTheWholeChain, "A new value for one key throws its neighbours out of the bucket. Replace that one pair."),
+        Mistake(_ReplacesTheFirstEntry, "A new value for one key throws out the first pair of the bucket, whichever key that has. Replace the pair that you found."),
+        Mistake(_LooksAtTheFirstEntryOnly, "When you store, you look at the first pair of the chain only: a key further back is stored a second time."),
+        Mistake(_GivesUpAtTheFirst, "You give up at the first pair that is not the right one. Raise KeyError after the loop, when all have been seen."),
+        Mistake(_IndexErrorWhenMissing, "A key that is not there ends in an IndexError. Raise `KeyError(key)`."),
+        Mistake(_CountsEveryPut, "`len` counts how often something was stored. A key that is stored twice counts once."),
+        Mistake(_DictInside, "There is a dict or a set inside. It works, and it hides what you are here to build: lists only."),
         Mistake(_ComparesIdentity, "`is` asks whether two keys are one object. Two equal tuples are not; compare with `==`."),
         Mistake(_ComparesHashes, "Different keys may have the same hash: -1 and -2 do. Equal hashes find the bucket, equal keys find the entry."),
         Mistake(_CountsBuckets, "`len` counts your buckets. How many entries are in them?"),
