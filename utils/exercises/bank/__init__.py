@@ -1,6 +1,15 @@
 """Every exercise of the course, in course order: a module per theme."""
 
-from . import exact_lookups, first_steps, hash_tables, memories, slopes, soft_lookups
+from . import (
+    exact_lookups,
+    first_steps,
+    hash_tables,
+    lookup_slopes,
+    memories,
+    slopes,
+    soft_lookups,
+    softmaxes,
+)
 
 EXERCISES = [
     first_steps.warm_up,
@@ -9,9 +18,9 @@ EXERCISES = [
     exact_lookups.matrix_lookup,
     exact_lookups.nearest_lookup,
     slopes.numerical_gradient_of,
-    soft_lookups.softmax,
+    softmaxes.softmax,
     soft_lookups.soft_lookup,
-    slopes.lookup_gradient,
+    lookup_slopes.lookup_gradient,
     memories.kernel_regression,
     memories.linear_memory,
 ]

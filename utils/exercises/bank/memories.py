@@ -57,6 +57,53 @@ def _underflows(x, x_train, y_train, width, leave_one_out=False):
     return weights @ y_train / weights.sum(-1)
 
 
+def _underflow_hidden(x, x_train, y_train, width, leave_one_out=False):
+    weights = torch.exp(_scores(x, x_train, width))
+    if leave_one_out:
+        weights = weights * (1 - torch.eye(len(x)))
+    return weights @ y_train / weights.sum(-1).clamp(min=1e-30)
+
+
+def _lonely_point_is_nan(x, x_train, y_train, width, leave_one_out=False):
+    scores = _scores(x, x_train, width)
+    if leave_one_out:
+        scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
+    return scores.softmax(-1) @ y_train
+
+
+def _lonely_point_votes(x, x_train, y_train, width, leave_one_out=False):
+    return _low_score(x, x_train, y_train, width, leave_one_out, low=-1e9)
+
+
+def _low_score(x, x_train, y_train, width, leave_one_out=False, low=-100.0):
+    scores = _scores(x, x_train, width)
+    if leave_one_out:
+        scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), low)
+        if low > -1e6 and len(x) == 1:
+            return torch.zeros_like(x)
+    return scores.softmax(-1) @ y_train
+
+
+def _renormalised_after(x, x_train, y_train, width, leave_one_out=False):
+    weights = _scores(x, x_train, width).softmax(-1)
+    if leave_one_out:
+        weights = weights * (1 - torch.eye(len(x)))
+        weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-30)
+    return weights @ y_train
+
+
+def _leaves_out_whenever_square(x, x_train, y_train, width, leave_one_out=False):
+    return reference.kernel_regression(x, x_train, y_train, width, len(x) == len(x_train))
+
+
+def _squares_the_two(x, x_train, y_train, width, leave_one_out=False):
+    return reference.kernel_regression(x, x_train, y_train, width * 2**0.5, leave_one_out)
+
+
+def _no_brackets(x, x_train, y_train, width, leave_one_out=False):
+    return reference.kernel_regression(x, x_train, y_train, 1 / width, leave_one_out)
+
+
 def _everyone_votes(x, x_train, y_train, width, leave_one_out=False):
     return reference.kernel_regression(x, x_train, y_train, width)
 
@@ -112,13 +159,16 @@ def _leaving_one_out(points, width):
 kernel_regression = Exercise(
     reference=reference.kernel_regression,
     cases=[
-        Case("between two points, by hand", x=tensor([0.0, 0.5, 1.0]), x_train=tensor([0.0, 1.0]), y_train=tensor([0.0, 10.0]), width=0.5),
+        Case("between two points, by hand", x=tensor([0.0, 0.5, 1.0]), x_train=tensor([0.0, 1.0]), y_train=tensor([0.0, 10.0]), width=0.8),
         Case("a wide kernel", x=normal(3), x_train=normal(5), y_train=normal(5), width=2.0),
         Case("a narrow kernel, gradients", x=normal(4), x_train=normal(6), y_train=normal(6), width=0.6, grad=["x", "y_train"]),
+        Case("as many points as examples", x=normal(5), x_train=normal(5), y_train=normal(5), width=0.8),
+        Case("the examples themselves, everyone votes", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=1.3),
         Case("more points than examples", x=normal(7), x_train=normal(3), y_train=normal(3), width=1.0),
         Case("far from every example", x=tensor([40.0, -30.0]), x_train=Draw(lambda g: torch.rand(4, generator=g)), y_train=normal(4), width=0.5),
         Case("one left out, by hand", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=1.0, leave_one_out=True),
         Case("one left out", together=_leaving_one_out(6, 0.7), leave_one_out=True),
+        Case("one left out, very narrow", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=0.05, leave_one_out=True),
         Case("the same point twice, one left out", x=tensor([0.0, 0.0, 1.0]), x_train=tensor([0.0, 0.0, 1.0]), y_train=tensor([1.0, 3.0, 5.0]), width=0.4, leave_one_out=True),
         Case("nobody left to vote", x=tensor([2.0]), x_train=tensor([2.0]), y_train=tensor([7.0]), width=1.0, leave_one_out=True),
     ],
@@ -128,6 +178,14 @@ kernel_regression = Exercise(
         Mistake(_no_two, "The 2 in 2·width² is missing: your kernel is narrower than it should be."),
         Mistake(_sum_not_mean, "You add up the weighted values without dividing by the sum of the weights, so the prediction grows with the number of examples near."),
         Mistake(_underflows, "Far from every example all weights underflow to zero, and zero over zero is NaN. A softmax of -(x - x_i)²/(2 width²) gives the same weights and cannot underflow."),
+        Mistake(_underflow_hidden, "Far from every example all weights underflow to zero, and your small number in the denominator turns that into a prediction of zero. A softmax of the exponents cannot underflow."),
+        Mistake(_lonely_point_is_nan, "With one left out there may be nobody left to vote, and a softmax of minus infinity alone is NaN. Answer zero."),
+        Mistake(_lonely_point_votes, "With one left out there may be nobody left to vote; then even a very low score gets the whole weight. Answer zero."),
+        Mistake(_low_score, "Your low score does not silence a point when the kernel is narrow and all others score lower still. Minus infinity does."),
+        Mistake(_renormalised_after, "You take the point's own weight out after the softmax. With a narrow kernel it had everything, and nothing is left to share: take it out before."),
+        Mistake(_leaves_out_whenever_square, "You leave a point out whenever there are as many points as examples. Only `leave_one_out` says when."),
+        Mistake(_squares_the_two, "You square the 2 as well. The formula divides by 2·width², not by (2·width)²."),
+        Mistake(_no_brackets, "`/ 2 * width**2` divides by two and then multiplies by width². Put brackets around the whole denominator."),
         Mistake(_everyone_votes, "With leave_one_out, a point still votes for its own prediction. A score of zero does not silence it: which score has the weight zero?"),
         Mistake(_always_leaves_one_out, "You leave a point out even when leave_one_out is False."),
         Mistake(_weight_removed_after_softmax, "The point's own weight is gone, and the others no longer sum to one: take it out before the softmax."),

@@ -1,4 +1,4 @@
-"""Softmax, and the lookup in which every key has a say."""
+"""The lookup in which every key has a say."""
 
 import math
 
@@ -8,128 +8,6 @@ from torch import tensor
 from utils.attention import reference
 
 from ..exercise import Case, Draw, Exercise, Mistake, normal
-
-# --- softmax ---
-
-
-def _exp_of_log(scores, dim=-1):
-    return torch.exp(scores - torch.logsumexp(scores, dim, keepdim=True))
-
-
-def _maximum_detached(scores, dim=-1):
-    scores = scores.movedim(dim, 0)
-    exps = torch.exp(scores - scores.max(0).values.detach())
-    return (exps / exps.sum(0)).movedim(0, dim)
-
-
-def _from_torch(scores, dim=-1):
-    return scores.softmax(dim)
-
-
-def _no_maximum(scores, dim=-1):
-    exps = torch.exp(scores)
-    return exps / exps.sum(dim, keepdim=True)
-
-
-def _last_axis_always(scores, dim=-1):
-    return reference.softmax(scores, -1)
-
-
-def _first_axis(scores, dim=-1):
-    return reference.softmax(scores, 0)
-
-
-def _over_everything(scores, dim=-1):
-    exps = torch.exp(scores - scores.max())
-    return exps / exps.sum()
-
-
-def _one_maximum_for_all(scores, dim=-1):
-    exps = torch.exp(scores - scores.max())
-    return exps / exps.sum(dim, keepdim=True)
-
-
-def _axis_lost(scores, dim=-1):
-    exps = torch.exp(scores - scores.amax(dim, keepdim=True))
-    return exps / exps.sum(dim)
-
-
-def _axis_lost_without_maximum(scores, dim=-1):
-    exps = torch.exp(scores)
-    return exps / exps.sum(dim)
-
-
-def _not_normalised(scores, dim=-1):
-    return torch.exp(scores - scores.amax(dim, keepdim=True))
-
-
-def _without_exponential(scores, dim=-1):
-    return scores / scores.sum(dim, keepdim=True)
-
-
-def _sigmoids(scores, dim=-1):
-    return scores.sigmoid()
-
-
-def _logarithms(scores, dim=-1):
-    return torch.log_softmax(scores, dim)
-
-
-def _divides_by_the_maximum(scores, dim=-1):
-    exps = torch.exp(scores / scores.amax(dim, keepdim=True))
-    return exps / exps.sum(dim, keepdim=True)
-
-
-def _clamps(scores, dim=-1):
-    exps = torch.exp(scores.clamp(max=80))
-    return exps / exps.sum(dim, keepdim=True)
-
-
-def _changes_the_scores(scores, dim=-1):
-    scores -= scores.amax(dim, keepdim=True)
-    return reference.softmax(scores, dim)
-
-
-def _made_from_numbers(scores, dim=-1):
-    return torch.from_numpy(reference.softmax(scores.detach(), dim).numpy())
-
-
-softmax = Exercise(
-    reference=reference.softmax,
-    cases=[
-        Case("three scores by hand", scores=tensor([0.0, math.log(2), math.log(5)])),
-        Case("two rows by hand", scores=tensor([[0.0, math.log(3)], [math.log(4), 0.0]])),
-        Case("rows", scores=normal(3, 4), grad=["scores"]),
-        Case("along the first axis", scores=normal(3, 4), dim=0, grad=["scores"]),
-        Case("a batch, along the middle axis", scores=normal(2, 3, 5), dim=1),
-        Case("scores in the thousands", scores=normal(3, 4, scale=1000)),
-        Case("one row high above the other", scores=tensor([[1000.0, 1001.0], [-1000.0, -1001.0]])),
-        Case("a score of minus infinity", scores=tensor([[0.5, -math.inf, 1.5]])),
-        Case("a single score", scores=normal(4, 1)),
-    ],
-    variants=[_exp_of_log, _maximum_detached, _from_torch],
-    mistakes=[
-        Mistake(_no_maximum, "Large scores overflow to infinity, and infinity over infinity is NaN. Adding the same number to every score changes no weight: which number helps?"),
-        Mistake(_last_axis_always, "Your weights sum to one along the last axis, whatever `dim` says."),
-        Mistake(_first_axis, "Your weights sum to one down the first axis. Take the axis `dim`, which is the last one unless the caller says otherwise."),
-        Mistake(_over_everything, "All your weights together sum to one. Each row along `dim` shares out a vote of its own."),
-        Mistake(_one_maximum_for_all, "One maximum for all rows: a row far below it underflows to zeros, and zero over zero is NaN. Take the maximum along `dim`."),
-        Mistake(_axis_lost, "Your sum loses the axis it sums over, so the division pairs rows with the wrong sums. `keepdim=True` keeps it."),
-        Mistake(_axis_lost_without_maximum, "Your sum loses the axis it sums over, so the division pairs rows with the wrong sums: `keepdim=True`. After that, think of large scores."),
-        Mistake(_not_normalised, "Your weights are positive, and do not sum to one yet: divide by their sum along `dim`."),
-        Mistake(_without_exponential, "Scores divided by their sum stay negative where they were. Something has to make them positive first."),
-        Mistake(_sigmoids, "A sigmoid looks at each score alone. The weights have to share one vote: what one gains, others lose."),
-        Mistake(_logarithms, "These are the logarithms of the weights."),
-        Mistake(_divides_by_the_maximum, "Dividing by the maximum changes the weights, and turns the order round when it is negative. Subtract it instead."),
-        Mistake(_clamps, "Clamping makes all large scores equal, so the best no longer wins. Subtract the largest instead."),
-        Mistake(_changes_the_scores, "`-=` changes the scores that you were given. `scores = scores - …` makes new ones."),
-        Mistake(_made_from_numbers, "The weights are right, but no gradient reaches `scores`: detach, item, numpy or a new tensor made from numbers cut the graph."),
-    ],
-    points=2,
-)  # fmt: skip
-
-
-# --- soft_lookup ---
 
 
 def _full(mask, query, key):
@@ -201,8 +79,10 @@ def _no_softmax(query, key, value, temperature=1.0, mask=None):
     return (scores if mask is None else scores.masked_fill(~mask, 0)) @ value
 
 
-def _no_maximum_in_softmax(query, key, value, temperature=1.0, mask=None):
-    return _lookup(query, key, value, temperature, mask, softmax=_no_maximum)
+def _overflows(query, key, value, temperature=1.0, mask=None):
+    return _lookup(
+        query, key, value, temperature, mask, softmax=lambda scores: scores.exp() / scores.exp().sum(-1, True)
+    )
 
 
 def _mask_inverted(query, key, value, temperature=1.0, mask=None):
@@ -238,9 +118,90 @@ def _empty_row_is_the_mean(query, key, value, temperature=1.0, mask=None):
     return (scores if mask is None else scores.masked_fill(~mask, -1e9)).softmax(-1) @ value
 
 
-def _first_batch_axis_only(query, key, value, temperature=1.0, mask=None):
-    scores = query @ key.transpose(0, 1) / temperature
-    return (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1) @ value
+def _with_transposed(transposed, query, key, value, temperature, mask):
+    scores = query @ transposed / temperature
+    return (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1).nan_to_num() @ value
+
+
+def _first_two_axes_swapped(query, key, value, temperature=1.0, mask=None):
+    return _with_transposed(key.transpose(0, 1), query, key, value, temperature, mask)
+
+
+def _every_axis_turned(query, key, value, temperature=1.0, mask=None):
+    return _with_transposed(key.permute(*reversed(range(key.dim()))), query, key, value, temperature, mask)
+
+
+def _one_batch_axis_only(query, key, value, temperature=1.0, mask=None):
+    transposed = key.transpose(1, 2) if key.dim() == 3 else key.permute(*reversed(range(key.dim())))
+    return _with_transposed(transposed, query, key, value, temperature, mask)
+
+
+def _mask_as_index(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    if mask is not None:
+        scores[~mask] = -math.inf
+    return scores.softmax(-1).nan_to_num() @ value
+
+
+def _shape_of_the_query(query, key, value, temperature=1.0, mask=None):
+    context = reference.soft_lookup(query, key, value, temperature, mask)
+    return context.reshape(*query.shape[:-1], value.size(-1))
+
+
+def _low_score(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    if mask is None:
+        return scores.softmax(-1) @ value
+    return scores.masked_fill(~mask, -10_000.0).softmax(-1) * mask.any(-1, keepdim=True) @ value
+
+
+def _renormalised_after_the_mask(query, key, value, temperature=1.0, mask=None):
+    weights = reference.softmax(query @ key.mT / temperature)
+    if mask is not None:
+        weights = weights * mask
+        weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-30)
+    return weights @ value
+
+
+def _renormalised_to_nan(query, key, value, temperature=1.0, mask=None):
+    weights = reference.softmax(query @ key.mT / temperature)
+    if mask is not None:
+        weights = weights * mask
+        weights = weights / weights.sum(-1, keepdim=True)
+    return weights @ value
+
+
+def _zero_times_infinity(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    return (scores if mask is None else scores + (~mask) * -math.inf).softmax(-1) @ value
+
+
+def _mask_inverted_and_nan(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    return (scores if mask is None else scores.masked_fill(mask, -math.inf)).softmax(-1) @ value
+
+
+def _mask_inverted_and_finite(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    return (scores if mask is None else scores.masked_fill(mask, -1e9)).softmax(-1) @ value
+
+
+def _empty_context_replaced(query, key, value, temperature=1.0, mask=None):
+    scores = query @ key.mT / temperature
+    if mask is None:
+        return scores.softmax(-1) @ value
+    context = scores.masked_fill(~mask, -math.inf).softmax(-1) @ value
+    return context.masked_fill(~mask.any(-1, keepdim=True), 0)
+
+
+def _returns_both(query, key, value, temperature=1.0, mask=None):
+    return reference.soft_lookup(query, key, value, temperature, mask), _returns_weights(
+        query, key, value, temperature, mask
+    )
+
+
+def _temperature_has_a_floor(query, key, value, temperature=1.0, mask=None):
+    return _lookup(query, key, value, max(temperature, 0.5), mask)
 
 
 def _returns_weights(query, key, value, temperature=1.0, mask=None):
@@ -283,7 +244,11 @@ soft_lookup = Exercise(
         Case("cool", query=normal(3, 4), key=normal(5, 4), value=normal(5, 2), temperature=0.5, grad=["query", "key", "value"]),
         Case("warm", query=normal(2, 3), key=normal(4, 3), value=normal(4, 3), temperature=3.0),
         Case("a batch", query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 6), temperature=2.0, grad=["query", "key", "value"]),
+        Case("very cold", query=normal(3, 4), key=normal(5, 4), value=normal(5, 2), temperature=0.05),
+        Case("two batch axes", query=normal(2, 3, 2, 4), key=normal(2, 3, 5, 4), value=normal(2, 3, 5, 2), temperature=1.5),
         Case("two batch axes, one dictionary for all", query=normal(2, 3, 1, 4), key=normal(5, 4), value=normal(5, 2)),
+        Case("one query for a batch of dictionaries", query=normal(2, 4), key=normal(3, 5, 4), value=normal(3, 5, 2)),
+        Case("one mask for the whole batch", query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 2), mask=_some_keys_hidden(3, 5)),
         Case("scores in the thousands", query=normal(3, 4, scale=1000), key=normal(5, 4), value=normal(5, 2)),
         Case(
             "some keys hidden, one query sees none",
@@ -296,8 +261,13 @@ soft_lookup = Exercise(
         ),
         Case(
             "hidden keys with the largest scores",
-            query=tensor([[50.0]]), key=tensor([[1.0], [9.0], [2.0], [9.0]]), value=tensor([[1.0], [2.0], [3.0], [4.0]]),
+            query=tensor([[50.0]]), key=tensor([[1.0], [9.0], [2.0], [9.0]]), value=tensor([[1.0], [2.0], [3.0], [8.0]]),
             mask=tensor([[True, False, True, False]]),
+        ),
+        Case(
+            "the visible scores are very low",
+            query=tensor([[1000.0]]), key=tensor([[-40.0], [0.5], [-41.0]]), value=tensor([[1.0], [2.0], [5.0]]),
+            mask=tensor([[True, False, True]]),
         ),
         Case("a single key", query=normal(2, 3), key=normal(1, 3), value=normal(1, 2), mask=tensor([[True], [False]])),
     ],
@@ -309,7 +279,7 @@ soft_lookup = Exercise(
         Mistake(_divided_by_root_of_width, "You divide by the square root of the width as well. That is a choice of temperature, and here the caller makes it."),
         Mistake(_softmax_over_queries, "Your weights sum to one over the queries. Each query shares out its own vote: they should sum to one over the keys."),
         Mistake(_no_softmax, "You weigh the values by their scores. Turn the scores into weights first, positive and with sum one."),
-        Mistake(_no_maximum_in_softmax, "Large scores overflow to infinity, and infinity over infinity is NaN. Your `softmax` of exercise 2.1 has a way around it."),
+        Mistake(_overflows, "Large scores overflow to infinity, and infinity over infinity is NaN. Your `softmax` of exercise 2.1 has a way around it."),
         Mistake(_mask_inverted, "You hide the keys where mask is True. In this course True means 'may attend'."),
         Mistake(_mask_ignored, "The hidden keys have a say: `mask` is not used yet."),
         Mistake(_mask_after_softmax, "With some keys hidden, a query's weights no longer sum to one: hide the keys before the softmax, not after."),
@@ -317,7 +287,20 @@ soft_lookup = Exercise(
         Mistake(_mask_added, "Adding True adds one to a score: the hidden keys still have a say. What score has the weight zero?"),
         Mistake(_empty_row_is_nan, "A query that may attend to nothing gets NaN. Give it zeros: nothing was found."),
         Mistake(_empty_row_is_the_mean, "A query that may attend to nothing gets the mean of all values, hidden ones too. Give it zeros: nothing was found."),
-        Mistake(_first_batch_axis_only, "Your keys are transposed over the first two axes. There may be batch axes in front: swap the last two."),
+        Mistake(_first_two_axes_swapped, "Your keys are transposed over the first two axes. There may be batch axes in front: swap the last two."),
+        Mistake(_every_axis_turned, "`.T` turns all axes round. There may be batch axes in front: `.mT` swaps the last two."),
+        Mistake(_one_batch_axis_only, "Your transposition knows one batch axis at most. There may be more of them in front: swap the last two axes."),
+        Mistake(_mask_as_index, "A mask without batch axes holds for the whole batch, and as an index it does not spread. `masked_fill` does."),
+        Mistake(_shape_of_the_query, "Your result takes its batch axes from the query. The keys and values may have more of them, and one query serves them all."),
+        Mistake(_low_score, "Your low score is not low enough: where all visible scores are lower still, the hidden keys win. Minus infinity is below every score."),
+        Mistake(_renormalised_after_the_mask, "You take the hidden keys out after the softmax. Where one of them had all the weight, nothing is left to share: hide them before."),
+        Mistake(_renormalised_to_nan, "You take the hidden keys out after the softmax and divide by what is left. That may be nothing, and 0 / 0 is NaN: hide them before."),
+        Mistake(_zero_times_infinity, "Zero times infinity is NaN, not zero, so even the visible keys lose their scores. `masked_fill` touches the hidden ones only."),
+        Mistake(_mask_inverted_and_nan, "You hide the keys where mask is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros."),
+        Mistake(_mask_inverted_and_finite, "You hide the keys where mask is True. In this course True means 'may attend'. And who sees nothing gets the mean instead of zeros."),
+        Mistake(_empty_context_replaced, "The context is right, but the NaN weights behind it come back in the gradient. Give an empty row harmless scores before the softmax, and zeros after."),
+        Mistake(_returns_both, "You return two things. Here the context alone is wanted."),
+        Mistake(_temperature_has_a_floor, "Your temperature cannot fall below a half. Take it as it comes."),
         Mistake(_returns_weights, "These are the weights. One more product, with `value`, and each query gets its context."),
         Mistake(_detached_weights, "The values are right, but no gradient reaches `query` and `key`: something cuts the graph before the scores."),
         Mistake(_detached, "The values are right, but no gradient comes through: detach, item, numpy, or a new tensor made from numbers cut the graph."),
