@@ -37,15 +37,15 @@ query = torch.tensor([0.0, 0.9])
 plots.plane(words, key, value, query, temperature=0.3);
 
 # %% [markdown]
-# *Left: six words, each with a key (its place) and a value (its colour), and a query between lemon and orange. Middle: how much each word
-# matches. Right: the answer, a colour between lemon and orange.*
+# *Left: six words, each with a key (its place) and a value (its colour), and a query between lemon and orange. Middle: the weight of each
+# word, rounded. Right: the answer, a colour between lemon and orange. (What `temperature` does is the matter of chapter 02.)*
 #
 # Nobody stored an entry for "between lemon and orange"; the lookup answered all the same. And since the answer changes smoothly when
-# the query moves, a network can *learn* to ask better, by backpropagation. That is the whole idea. The course takes it from here to
+# the query moves, a network can *learn* to ask better: small steps, each a little less wrong (backpropagation finds their direction). That is the whole idea. The course takes it from here to
 # the models of today, and changes one thing at a time.
 
 # %%
-weights = (key @ query / 0.3).softmax(0)  # (Tk,)
+weights = (key @ query / 0.3).softmax(0)  # one number per word; chapter 02 takes this line apart
 best_two = {words[j] for j in weights.topk(2).indices}
 claim("lemon and orange have the two largest weights", best_two == {"lemon", "orange"})
 claim("no word is left out: every weight is above zero", bool((weights > 0).all()))
@@ -53,7 +53,7 @@ claim("no word is left out: every weight is above zero", bool((weights > 0).all(
 # %% [markdown]
 # ## Your machine
 #
-# Every chapter runs on an ordinary processor. A graphics card is used where there is one, and never needed before Part III.
+# Every chapter runs on an ordinary processor; a graphics card is not needed.
 
 # %%
 import platform
@@ -92,6 +92,9 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 # | ○ | nothing there yet | write it, or read on |
 # | ✗ | it differs, and this is how | read the sentence, mend it, run both cells again |
 # | ✓ | it agrees on every case | your version is used in the rest of the chapter |
+#
+# A check also looks at what your code passes back in a gradient, so compute with PyTorch and not with NumPy; and at the tensors it was given,
+# which should stay as they are.
 #
 # With ○ and ✗ the chapter uses the course's version instead, so nothing is ever blocked. You can read all of it first and solve the
 # exercises later.
@@ -143,8 +146,9 @@ claim("double doubles", double(21) == 42)
 #
 # 1. Read the sentence of the check once more. It says what your code *does*; the task says what it should do.
 # 2. Open the hints below the task. The first is gentle, the last is nearly the answer.
-# 3. Print shapes. Half of all mistakes in this field are a wrong axis.
-# 4. Look at the same chapter in `solutions/`, with the reason behind each answer. It is there to be read.
+# 3. Print shapes. A wrong axis is behind a great many mistakes.
+# 4. Look at the same chapter in the folder `solutions/`, beside this one, with the reason behind each answer. It is there to be read. (Started with
+#    the README's command, JupyterLab shows `chapters/` only; `jupyter lab` in the top folder shows both.)
 #
 # A check stops your code after five seconds, so an endless loop costs you five seconds. Only one thing can hold it longer: a single call
 # into compiled code that does not come back, a matrix product of millions by millions, say. Then restart the kernel (**Kernel → Restart**)
@@ -174,8 +178,8 @@ claim("double doubles", double(21) == 42)
 #
 # | chapter | minutes | what changes |
 # |---|---|---|
-# | [01 Dictionaries](01_dictionaries.ipynb) | 40 | exact lookup becomes a matrix product; the nearest key answers any query |
-# | [02 Soft lookup](02_soft_lookup.ipynb) | 55 | every key answers, in proportion to its match: gradients flow |
+# | [01 Dictionaries](01_dictionaries.ipynb) | 50 | exact lookup becomes a matrix product; the nearest key answers any query |
+# | [02 Soft lookup](02_soft_lookup.ipynb) | 80 | every key answers, in proportion to its match: gradients flow |
 #
 # ## In short
 #

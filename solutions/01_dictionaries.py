@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Dictionaries
 #
-# **40 minutes.** You need Python's `dict` and a first acquaintance with tensors.
+# **50 minutes.** You need Python's `dict` and a first acquaintance with tensors.
 #
 # After this chapter you can
 # - build a dictionary from nothing but lists, and say why reading it does not slow down as it grows,
@@ -35,8 +35,8 @@ colour_of = dict(zip(words, value, strict=True))
 colour_of["lemon"]  # red, green and blue, each between 0 and 1
 
 # %% [markdown]
-# Three promises: **a key is unique**, **a key has one value**, and **reading is fast**. And one refusal. Ask for anything that is not there,
-# even by a letter, and you get nothing at all:
+# Two promises: **each key is there once, with one value**, and **reading is fast**. And one refusal. Ask for anything that is not there, and you
+# get nothing at all:
 
 # %%
 try:
@@ -77,8 +77,7 @@ for size in sizes:
 plots.curves(sizes, times, "entries", "microseconds per read", log="xy");
 
 # %% [markdown]
-# *The scan takes ten times longer whenever the list is ten times longer. The dictionary hardly notices: a large one lies further out in
-# memory, and that is all.*
+# *Once the list is long, the scan takes ten times longer whenever it is ten times longer. The dictionary hardly notices.*
 #
 # Time depends on the machine; the number of keys that a read has to *compare* does not. So let the keys count.
 
@@ -94,6 +93,7 @@ class Counted(int):
         return int.__eq__(self, other)
 
 
+# %%
 def comparisons(read, entries, reads=100):
     """How many keys one read compares, on average."""
     wanted = random.Random(1).choices(range(entries), k=reads)
@@ -125,7 +125,7 @@ claim("a scan compares more than ten thousand", in_a_list > 10_000)
 # Two words may share a bucket. So a bucket holds a *chain*: a list of (key, value) pairs, and the key itself is compared at the end.
 #
 # ### Exercise 1.1 · A dictionary from lists  (10 minutes, about 12 lines)
-# Write `put`, `get` and `__len__`, on lists only: no `dict`, no `set`.
+# Write `put`, `get` and `__len__`, on lists only: no `dict`, no `set`. The table keeps as many buckets as it was given.
 #
 # <details><summary>Hint 1</summary>Make one list of lists in <code>__init__</code>. What would <code>[[]] * buckets</code> be?</details>
 # <details><summary>Hint 2</summary>The chain of a key is <code>self.buckets[hash(key) % len(self.buckets)]</code>. Both <code>put</code> and <code>get</code> begin with it.</details>
@@ -172,17 +172,20 @@ HashTable = check("HashTable", HashTable)
 
 # %% [markdown] tags=["solution"]
 # The hash finds the *bucket*, equality finds the *entry*: two different keys may have the same hash (`hash(-1) == hash(-2)` in CPython), and
-# two equal keys may be different objects. Python's own `dict` works the same way, with open addressing in place of chains, and it adds
-# buckets as it fills.
+# two equal keys may be different objects. Python's own `dict` works the same way, with open addressing in place of chains.
 
 # %% [markdown]
-# **Predict.** A thousand entries in one bucket: how many keys does a read compare? And in a thousand buckets?
+# **Predict.** A thousand entries in one bucket: how many keys does a read compare? And in a thousand buckets? (Counted here on the course's
+# own table, so that everybody sees the same numbers.)
 
 # %%
+from utils import exercises
+
+CourseTable = exercises.get("HashTable").reference
 bucket_counts = [1, 4, 16, 64, 256, 1024, 4096]
 compared = []
 for buckets in bucket_counts:
-    table = HashTable(buckets)
+    table = CourseTable(buckets)
     for number in range(1000):
         table.put(Counted(number), number)
     compared.append(comparisons(table.get, 1000))
@@ -190,15 +193,19 @@ for buckets in bucket_counts:
 plots.curves(bucket_counts, {"1000 entries": compared}, "buckets", "keys compared per read", log="xy");
 
 # %% [markdown]
-# *With one bucket a read is a scan. With as many buckets as entries it is one comparison, however many entries there are.*
+# *With one bucket a read is a scan. With as many buckets as entries it compares about one key: here exactly one, since whole numbers
+# spread evenly over the buckets; words would share some.*
 
 # %%
 claim("one bucket: a read compares hundreds of keys", compared[0] > 300)
 claim("as many buckets as entries: a read compares one or two", compared[5] <= 2)
 
 # %% [markdown]
+# So a table must get more buckets as it fills. Yours keeps those it was given; Python's adds buckets as it goes, and that is how its reads stay fast at
+# any size.
+#
 # That is the promise kept. Now for what it cannot do: a hash scatters its keys, so that *lemon* and *lemons* end up anywhere. A network
-# never asks twice in exactly the same way. It needs a dictionary in which **near** means something, and one that it can change by small
+# hardly ever asks twice in exactly the same way. It needs a dictionary in which **near** means something, and one that it can change by small
 # steps. Numbers have both. So let us write the lookup with numbers.
 #
 # ## The same lookup, as a product of matrices
@@ -207,10 +214,10 @@ claim("as many buckets as entries: a read compares one or two", compared[5] <= 2
 
 # %% [markdown]
 # ### Exercise 1.2 · One-hot  (5 minutes, about 1 line)
-# Turn indices into one-hot rows of floats. `index` may be an integer, or a tensor of integers of any shape.
+# Turn indices into one-hot rows of (32-bit) floats. `index` may be an integer, or a tensor of integers of any shape.
 #
 # <details><summary>Hint 1</summary>Row number 3 of the identity matrix is all zeros but for a one in place 3.</details>
-# <details><summary>Hint 2</summary>Or compare: <code>torch.arange(size)</code> with each index, which needs an axis more: <code>index[..., None]</code>.</details>
+# <details><summary>Hint 2</summary>Or compare: <code>torch.arange(size)</code> with each index, which needs an axis more: <code>torch.as_tensor(index)[..., None]</code>.</details>
 
 # %% exercise="one_hot"
 def one_hot(index, size):
@@ -229,7 +236,7 @@ one_hot = check("one_hot", one_hot)
 
 # %% [markdown]
 # A dot product of two one-hot vectors is 1 when they are the same word, and 0 otherwise. So all the comparisons of a scan are one
-# matrix product: queries (Tq, N) times keys (N, Tk). Let a dictionary of three entries stand in an order of its own, and ask it for two
+# matrix product: queries (Tq, N), for N words, times keys (N, Tk). (`.mT` turns a matrix over: rows become columns.) Let a dictionary of three entries stand in an order of its own, and ask it for two
 # words.
 
 # %%
@@ -244,16 +251,13 @@ plots.heatmap(match, queries=asked, keys=stored);
 # %% [markdown]
 # *Each row is a query, each column an entry, and a one says: this is it.*
 #
-# What is left is to fetch the values: a row of zeros and a single one, times the matrix of values, is one of its rows.
+# What is left is to fetch the values. A row of zeros with a single one in it, times the matrix of values: what is that?
 #
-# **Predict.** What does a word get that is not in the dictionary?
-
-# %% [markdown]
 # ### Exercise 1.3 · Exact lookup  (5 minutes, 1 line)
 # Queries, keys and values are matrices, a row each. A query that equals no key gets zeros.
 #
 # <details><summary>Hint 1</summary>The comparisons are above. What shape does the answer have, and which product gives it?</details>
-# <details><summary>Hint 2</summary>(Tq, N) times (N, Tk) times (Tk, Dv).</details>
+# <details><summary>Hint 2</summary>It is the one row of values where the one stands. In shapes: (Tq, N) times (N, Tk) times (Tk, Dv).</details>
 
 # %% exercise="matrix_lookup"
 def matrix_lookup(query, key, value):
@@ -283,8 +287,14 @@ claim("a word that is not stored gets zeros", not fetched[vocabulary["lime"]].an
 #
 # ## The nearest key
 #
-# So give each word a place in the plane instead of a one-hot vector, and let similar words be neighbours. A query is a place too, and its
-# match with a key is their dot product: large when they point the same way.
+# So give each word a place in the plane instead of a one-hot vector, and let similar words be neighbours.
+
+# %%
+{word: tuple(round(x, 1) for x in place) for word, place in zip(words, key.tolist(), strict=True)}
+
+# %% [markdown]
+# A query is a place too, and its match with a key is their dot product: large when they point the same way. All our keys have length one, so
+# the largest dot product is also the nearest direction.
 
 # %%
 tangerine = torch.tensor([[0.5, 0.9]])  # not in the dictionary
@@ -337,11 +347,11 @@ plots.sweep(angles, {"nearest": nearest_lookup(circle, key, value)}, places);
 # answer change when the query moves a little?
 #
 # ### Exercise 1.5 · A slope, measured  (8 minutes, about 6 lines)
-# Move one entry of x at a time, one step ahead and one step behind, and divide the change by the way between: the *central difference*.
+# Move one entry of x at a time, one step ahead and one step behind, and divide the change by the distance between: the *central difference*. `x` may have any shape, or none.
 #
 # <details><summary>Hint 1</summary>Work on copies, <code>x.clone()</code>: whoever called you still needs x.</details>
-# <details><summary>Hint 2</summary>x may have any shape. A flat view helps to count its entries: <code>slope.view(-1)[i] = …</code></details>
-# <details><summary>Hint 3</summary>From x − step to x + step is a way of two steps.</details>
+# <details><summary>Hint 2</summary>A flat view counts the entries of any shape: <code>for i in range(x.numel())</code>, and <code>slope.view(-1)[i] = …</code></details>
+# <details><summary>Hint 3</summary>From x − step to x + step is a distance of two steps.</details>
 
 # %% exercise="numerical_gradient"
 def numerical_gradient(function, x, step=1e-4):
@@ -376,7 +386,7 @@ numerical_gradient(lambda x: (x**2).sum(), x)
 # %% [markdown]
 # Now the lookup. Say the network wants **lime**, and measures how wrong an answer is by the squared distance between the two colours.
 #
-# **Predict.** Stand at 20°, near cherry. Which way does the slope point?
+# **Predict.** Stand at 20°, near cherry. Which way does the slope point? (The plot joins the steps; there is nothing between them.)
 
 # %%
 key64, value64 = key.double(), value.double()
@@ -398,7 +408,7 @@ slopes = torch.stack([numerical_gradient(along_the_circle, angle) for angle in d
 plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query (degrees)", "");
 
 # %% [markdown]
-# *The loss has six steps. On every step its slope is exactly zero: the query is told nothing about where lime is.*
+# *The loss goes down and up in steps, one for each word. On every step its slope is exactly zero: the query is told nothing about where lime is.*
 
 # %%
 flat = (slopes == 0).double().mean().item()
@@ -450,7 +460,7 @@ claim("none reaches the query or the keys", q.grad is None and k.grad is None)
 # - The same lookup is two products: `query @ key.mT` says where, `@ value` fetches what.
 # - In this form a read compares every key, and the keys may be any numbers.
 # - The nearest key answers every query, in jumps.
-# - A jump has no slope: the choice passes no gradient to query or keys.
+# - Between its jumps the slope is zero, at a jump there is none: the choice passes no gradient to query or keys.
 #
 # ## Before you go on
 #

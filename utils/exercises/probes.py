@@ -66,7 +66,7 @@ def _get(table, key):
     try:
         return table.get(key)
     except KeyError as error:
-        named = any(argument is key or repr(key) in str(argument) for argument in error.args)
+        named = any(argument is key or str(key) in str(argument) for argument in error.args)
         return "KeyError" if named else "KeyError without the key"
 
 
@@ -82,6 +82,6 @@ def _compare(table, entries: int) -> str:
 
 
 def _made_of(table) -> str:
-    parts = list(getattr(table, "__dict__", {}).values())
+    parts = [table, *getattr(table, "__dict__", {}).values()]
     parts += [inner for part in parts if isinstance(part, list) for inner in part]
     return "a dict or a set" if any(isinstance(part, dict | set) for part in parts) else "lists"

@@ -288,6 +288,7 @@ nearest_lookup = Exercise(
         Case("long keys and short keys", query=normal(6, 3), key=tensor([[3.0, 0, 0], [0, 0.5, 0], [1, 1, 1], [0.1, 0, 0.2]]), value=normal(4, 2)),
         Case("more queries than keys", query=normal(7, 4), key=normal(3, 4), value=normal(3, 5), grad=["query", "key", "value"]),
         Case("every match is negative", query=_below_zero(3, 2), key=_above_zero(4, 2), value=normal(4, 2)),
+        Case("two keys nearly tie", query=tensor([[3.0]]), key=tensor([[1.0], [1.0001], [0.5]]), value=tensor([[1.0], [2.0], [3.0]])),
         Case("scores in the hundreds", query=tensor([[100.0, 0.0]]), key=tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]]), value=normal(3, 2)),
     ],
     variants=[_best_so_far, _through_one_hot],
