@@ -441,7 +441,8 @@ claim("with a smooth loss the same method arrives at lime", arrived)
 
 # %% [markdown]
 # Be exact about what is broken. The *values* can be learned through a nearest lookup: the one that was chosen gets its gradient. It is
-# the **choice** that passes nothing back, so neither the query nor the keys can improve.
+# the **choice** that passes nothing back, so neither the query nor the keys can improve. PyTorch agrees: `requires_grad_` asks it to keep track,
+# and `backward` sends the slope of the sum back to everything it was computed from.
 
 # %%
 q, k, v = (tensor.clone().requires_grad_() for tensor in (tangerine, key, value))

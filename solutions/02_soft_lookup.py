@@ -189,9 +189,10 @@ cold = soft_lookup(queries, key, value, temperature=1e-4)
 hot = soft_lookup(queries, key, value, temperature=1e4)
 same = (cold - nearest_lookup(queries, key, value)).abs().amax(-1) < 1e-3
 print(f"cold soft lookup agrees with the nearest on {same.float().mean():.1%} of 1000 queries")
-claim("at temperature 0.0001 over 99 % of queries get what the nearest lookup gives", same.float().mean() > 0.99)
+claim("at temperature 0.0001 over 98 % of queries get the nearest value", same.float().mean() > 0.98)
 claim("at 10,000 every query gets the mean of the values", ((hot - value.mean(0)).abs() < 1e-3).all())
-claim("a stored key, asked for in the cold, returns its value", torch.allclose(soft_lookup(key, key, value, 0.01), value))
+own = soft_lookup(key, key, value, 0.01)
+claim("a stored key, asked for in the cold, returns its own value", torch.allclose(own, value))
 
 # %% [markdown]
 # Why not all of the queries? Some happened to stand where two keys nearly tie; there, even a cold lookup blends. A tie is the one place where
@@ -268,7 +269,8 @@ plots.curves(range(300), losses, "step", "loss");
 # %%
 arrived = nearest_lookup(warm_query[None], key, value)[0]
 print(f"the query went from [1.0, 0.1] to {[round(x, 2) for x in warm_query.tolist()]}")
-claim("through a soft lookup the query learns to ask for lime", warm_losses[-1] < 0.01 and torch.equal(arrived, lime))
+claim("through a soft lookup the query learns to ask for lime", warm_losses[-1] < 0.01)
+claim("lime is now its best match", torch.equal(arrived, lime))
 claim("through a nearly hard one it learns next to nothing", cold_losses[-1] > 0.95 * cold_losses[0])
 
 # %% [markdown]
@@ -291,7 +293,10 @@ claim("through a nearly hard one it learns next to nothing", cold_losses[-1] > 0
 
 # %% exercise="lookup_gradient"
 def lookup_gradient(query, key, value, temperature=1.0):
-    """∂context/∂query (Dv, Dk): how the context changes with the query (Dk,), given key (Tk, Dk), value (Tk, Dv)."""
+    """How the context changes with the query (Dk,): ∂context/∂query (Dv, Dk).
+
+    key (Tk, Dk), value (Tk, Dv).
+    """
     # BEGIN SOLUTION
     weights = softmax(key @ query / temperature)  # (Tk,)
     centred = value - weights @ value  # (Tk, Dv)
@@ -478,7 +483,8 @@ linear_memory = check("linear_memory", linear_memory)
 pair_query, pair_key, pair_value = torch.randn(4, 8), torch.randn(20, 8), torch.randn(20, 3)
 through_memory = pair_query @ linear_memory(pair_key, pair_value)
 through_weights = (pair_query @ pair_key.mT) @ pair_value
-claim("reading a linear memory is a lookup without softmax", torch.allclose(through_memory, through_weights, atol=1e-4))
+same = torch.allclose(through_memory, through_weights, atol=1e-4)
+claim("reading a linear memory is a lookup without softmax", same)
 
 # %% [markdown]
 # A contest. Store N random keys of length one, each with a value of 32 random signs. Then ask for each with a noisy key (noise
@@ -573,7 +579,7 @@ plots.curves(widths_of_keys, both, "width of a key", "1024 pairs read back whole
 
 # %%
 claim("in two dimensions the soft lookup loses most of 1024 pairs", by_width[0] < 0.5)
-claim("nowhere does it recall more than the nearest lookup", (by_width <= nearest_by_width).all())
+claim("nowhere does it recall more than the nearest", (by_width <= nearest_by_width).all())
 
 # %% [markdown]
 # So the honest sentence is: *a soft lookup's memory grows with what is stored, and it fails only where noise makes two keys indistinguishable. A

@@ -1,0 +1,86 @@
+"""Figures are tested by what they draw."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+
+from utils import data, plots
+
+matplotlib.use("agg")
+WORDS, KEY, VALUE = data.small_dictionary()
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def heights(ax):
+    return torch.tensor([bar.get_height() for bar in ax.patches], dtype=torch.float32)
+
+
+def test_the_small_dictionary_lies_on_a_circle_of_radius_one():
+    assert len(WORDS) == 6
+    assert torch.allclose(KEY.norm(dim=-1), torch.ones(6))
+    assert VALUE.shape == (6, 3) and bool(((VALUE >= 0) & (VALUE <= 1)).all())
+
+
+def test_bars_have_the_weights_as_heights_and_the_values_as_colours():
+    weights = torch.tensor([0.5, 0.25, 0.25])
+    ax = plots.bars(weights.requires_grad_(), WORDS[:3], VALUE[:3])
+    assert torch.allclose(heights(ax), weights)
+    assert to_rgb(ax.patches[0].get_facecolor()) == pytest.approx(VALUE[0].tolist())
+    assert [text.get_text() for text in ax.texts] == ["0.50", "0.25", "0.25"]
+
+
+def test_colder_weights_are_sharper():
+    axes = plots.weights_by_temperature(KEY, KEY[0], [0.1, 1, 10], WORDS)
+    tops = [heights(ax).max() for ax in axes]
+    assert tops == sorted(tops, reverse=True)
+    assert [ax.get_title() for ax in axes] == ["temperature 0.1", "temperature 1", "temperature 10"]
+
+
+def test_a_heatmap_has_a_number_in_each_cell():
+    ax = plots.heatmap(torch.tensor([[1.0, 0.0], [0.25, -0.5]]), ["a", "b"], ["x", "y"])
+    assert [text.get_text() for text in ax.texts] == ["1", "0", "0.25", "-0.50"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("key", "query")
+
+
+def test_curves_are_labelled_and_scaled():
+    ax = plots.curves([1, 10, 100], {"one": [1, 2, 3], "two": [3, 2, 1]}, "x", "y", log="x")
+    assert [line.get_label() for line in ax.lines] == ["one", "two"]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+
+
+def test_the_plane_shows_what_a_lookup_gives():
+    left, middle, right = plots.plane(WORDS, KEY, VALUE, torch.tensor([0.2, 1.0]), 0.3)
+    weights = (KEY @ torch.tensor([0.2, 1.0]) / 0.3).softmax(0)
+    assert torch.allclose(heights(middle), weights)
+    assert to_rgb(right.patches[0].get_facecolor()) == pytest.approx((weights @ VALUE).tolist(), abs=1e-6)
+    assert {text.get_text() for text in left.texts} == {*WORDS, "query"}
+
+
+def test_colour_fields_show_each_lookup_where_it_was_asked():
+    axes = plots.colour_fields({"right half": lambda q: (q[:, :1] > 0).float().expand(-1, 3)}, WORDS, KEY)
+    picture = axes[0].images[0].get_array()
+    assert picture[:, 0].max() == 0 and picture[:, -1].min() == 1
+    upper = plots.colour_fields({"upper half": lambda q: (q[:, 1:] > 0).float().expand(-1, 3)}, WORDS, KEY)[0].images[0]
+    assert upper.get_array()[-1].min() == 1 and upper.origin == "lower"
+
+
+def test_a_sweep_has_a_strip_for_each_lookup():
+    angles = torch.linspace(0, 360, 10)
+    ax = plots.sweep(angles, {"a": torch.zeros(10, 3), "b": torch.ones(10, 3)}, {"lemon": 127.0})
+    assert [image.get_array().max() for image in ax.images] == [0, 1]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["lemon\n127°"]
+
+
+def test_entries_and_regression_draw_what_they_are_given():
+    assert plots.entries(WORDS, VALUE).images[0].get_array().shape == (1, 6, 3)
+    x = torch.linspace(0, 1, 5)
+    axes = plots.regression(x, x, x, {"flat": torch.zeros(5), "line": x}, truth=x)
+    assert [ax.get_title() for ax in axes] == ["flat", "line"]
+    assert axes[0].lines[-1].get_ydata().max() == 0
