@@ -15,7 +15,7 @@ BLUE, GREY, INK = "#1f77b4", "#9aa0a6", "#202124"
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
     """A dictionary's entries: each word with its colour (Tk, 3) below."""
     ax = _axes(1.1 * len(words), 1.3)
-    ax.imshow(colours.clamp(0, 1)[None], aspect="auto")
+    ax.imshow(colours.clamp(0, 1)[None].numpy(), aspect="auto")
     ax.set_xticks(range(len(words)), words)
     ax.set_yticks([])
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
@@ -27,7 +27,7 @@ def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, 
     """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
     ax = ax or _axes(1.1 * len(labels) + 0.4, 2.4)
     fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
-    drawn = ax.bar(labels, weights.detach(), color=fill, edgecolor=INK, linewidth=0.5)
+    drawn = ax.bar(labels, weights.tolist(), color=fill, edgecolor=INK, linewidth=0.5)
     ax.bar_label(drawn, fmt="%.2f", padding=2, fontsize=9)
     ax.set_ylim(0, max(1.12, 1.15 * weights.max().item()))
     ax.set_ylabel("weight")
@@ -53,7 +53,7 @@ def weights_by_temperature(
 def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Axes | None = None) -> Axes:
     """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key."""
     ax = ax or _axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
-    ax.imshow(weights.detach(), cmap="Blues", vmin=0, vmax=max(1.0, weights.max().item()), aspect="auto")
+    ax.imshow(weights.detach().numpy(), cmap="Blues", vmin=0, vmax=max(1.0, weights.max().item()), aspect="auto")
     ax.set_xticks(range(len(keys)), keys)
     ax.set_yticks(range(len(queries)), queries)
     for i, row in enumerate(weights.tolist()):
@@ -93,7 +93,7 @@ def sweep(angles: Tensor, colours: Mapping[str, Tensor], marks: Mapping[str, flo
     ax = _axes(7.2, 0.55 * len(colours) + 0.9)
     for row, strip in enumerate(colours.values()):
         extent = (angles[0].item(), angles[-1].item(), row + 0.42, row - 0.42)
-        ax.imshow(strip.detach().clamp(0, 1)[None], extent=extent, aspect="auto", interpolation="nearest")
+        ax.imshow(strip.detach().clamp(0, 1)[None].numpy(), extent=extent, aspect="auto", interpolation="nearest")
     ax.set_yticks(range(len(colours)), colours)
     ax.set_ylim(len(colours) - 0.5, -0.5)
     ax.set_xlim(angles[0].item(), angles[-1].item())
@@ -134,7 +134,7 @@ def colour_fields(
     _, row = plt.subplots(1, len(lookups), figsize=(3 * len(lookups), 3.2), layout="constrained", squeeze=False)
     for ax, (title, lookup) in zip(row[0], lookups.items(), strict=True):
         colours = lookup(grid).clamp(0, 1).reshape(161, 161, 3)
-        ax.imshow(colours, origin="lower", extent=(-reach, reach, -reach, reach))
+        ax.imshow(colours.detach().numpy(), origin="lower", extent=(-reach, reach, -reach, reach))
         ax.scatter(*key.T, facecolor="none", edgecolor=INK, s=40)
         for word, place in zip(words, key.tolist(), strict=True):
             ax.annotate(word, place, textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8)
