@@ -130,7 +130,10 @@ def _first(sentences) -> str | None:
 def _show_tensor(tensor: Tensor) -> str:
     if tensor.numel() > MANY:
         return f"a tensor of shape {tuple(tensor.shape)}"
-    return np.array2string(tensor.cpu().numpy(), precision=4, suppress_small=True, separator=", ", max_line_width=88)
+    array = tensor.cpu().numpy()
+    if tensor.is_floating_point():
+        array = array + 0.0  # turns -0.0 into 0.0
+    return np.array2string(array, precision=4, suppress_small=True, separator=", ", max_line_width=88)
 
 
 _short = reprlib.Repr()

@@ -95,8 +95,9 @@ class Trial:
     expected: Outcome
 
     @property
-    def size(self) -> int:
-        return sum(value.numel() if isinstance(value, Tensor) else 1 for value in self.inputs.values())
+    def size(self) -> tuple[int, int]:
+        """How much a reader has to look at: the number of inputs, then of numbers in them."""
+        return len(self.inputs), sum(value.numel() for value in self.inputs.values() if isinstance(value, Tensor))
 
 
 @dataclass(frozen=True, eq=False)
