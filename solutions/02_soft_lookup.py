@@ -551,19 +551,19 @@ narrow_share, wide_share = recall(matrix, pairs, 16).mean(), recall(matrix, pair
 _, wide_key, wide_value = stored_pairs(pairs, wide, seed=0)
 exact_share = (matrix(wide_key, wide_key, wide_value).sign() == wide_value).all(-1).float().mean()
 soft_share = recall(readers["soft lookup, temperature 0.01"], pairs, 16).mean()
-print(f"{pairs} pairs, read back whole")
-print(f"soft lookup, key width 16                   {soft_share:.2f}")
-print("least-squares matrix")
-print(f"  key width 16                              {narrow_share:.2f}")
-print(f"  key width {wide}, as many numbers as the pairs  {wide_share:.2f}")
-print(f"  the same, asked without noise             {exact_share:.2f}")
+print(f"{pairs} pairs, read back whole by")
+print(f"{soft_share:.2f}  the soft lookup, keys of width 16")
+print(f"{narrow_share:.2f}  the least-squares matrix, keys of width 16")
+print(f"{wide_share:.2f}  the same, keys of width {wide}: as many numbers as the pairs have")
+print(f"{exact_share:.2f}  the same, asked without noise")
+
+# %%
 claim("with keys of width 16 the matrix reads next to none of 64 pairs", narrow_share < 0.05)
 claim("with as many numbers as the soft lookup it reads most of them", wide_share > 0.6)
 claim("and all of them when the query is the key itself", exact_share == 1)
 
 # %% [markdown]
-# A matrix fitted with the noise in mind does a little better still. So at equal storage the gap is small. And the softmax fails too, once keys have
-# so few numbers that they come to lie on top of each other:
+# At equal storage, most of the gap is gone. And the softmax fails too, once keys have so few numbers that they come to lie on top of each other:
 
 # %%
 widths_of_keys = [2, 3, 4, 6, 8, 16]
@@ -582,8 +582,8 @@ claim("in two dimensions the soft lookup loses most of 1024 pairs", by_width[0] 
 claim("nowhere does it recall more than the nearest", (by_width <= nearest_by_width).all())
 
 # %% [markdown]
-# So the honest sentence is: *a soft lookup's memory grows with what is stored, and it fails only where noise makes two keys indistinguishable. A
-# matrix of fixed size holds fewer pairs than its keys have numbers.* The price is on the other side: the matrix always reads in the same time, and
+# So the honest sentence is: *a soft lookup's memory grows with what is stored, and it fails only where noise makes two keys indistinguishable. The
+# matrices of fixed size held fewer pairs here than their keys have numbers.* The price is on the other side: the matrix always reads in the same time, and
 # the soft lookup compares every key, each time. Chapter 01's dictionary did not pay that price; attention does.
 #
 # ## In short

@@ -23,7 +23,7 @@ def draw(shape, seed):
 def by_loop(query, key, value, temperature, mask):
     rows = []
     for i, q in enumerate(query):
-        exps = [math.exp(float(q @ k) / temperature) if mask[i, j] else 0.0 for j, k in enumerate(key)]
+        exps = [math.exp((q @ k).item() / temperature) if mask[i, j] else 0.0 for j, k in enumerate(key)]
         total = sum(exps)
         rows.append(
             sum((e / total * v for e, v in zip(exps, value, strict=True)), torch.zeros_like(value[0]))

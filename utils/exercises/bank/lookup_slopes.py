@@ -98,7 +98,8 @@ lookup_gradient = Exercise(
     cases=[
         Case("two keys by hand", query=tensor([math.log(3), 0.0]), key=tensor([[1.0, 0.0], [0.0, 1.0]]), value=tensor([[1.0], [3.0]])),
         Case("warmer", query=normal(3), key=normal(5, 3), value=normal(5, 4), temperature=2.0),
-        Case("cooler", query=normal(4), key=normal(6, 4), value=normal(6, 2), temperature=0.5),
+        Case("64-bit numbers", query=normal(3, dtype=torch.float64), key=normal(5, 3, dtype=torch.float64), value=normal(5, 2, dtype=torch.float64)),
+        Case("cooler", query=normal(4, scale=0.4), key=normal(6, 4), value=normal(6, 2), temperature=0.5),
         Case("as many keys as widths", query=normal(3), key=normal(3, 3), value=normal(3, 3)),
         Case("scores of a few hundred", query=tensor([200.0, 0.0]), key=tensor([[1.0, 0.2], [1.0, -0.4], [-1.0, 0.0]]), value=normal(3, 2)),
         Case("a single key", query=normal(2), key=normal(1, 2), value=normal(1, 3)),

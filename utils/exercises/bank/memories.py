@@ -165,7 +165,8 @@ kernel_regression = Exercise(
         Case("as many points as examples", x=normal(5), x_train=normal(5), y_train=normal(5), width=0.8),
         Case("the examples themselves, everyone votes", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=1.3),
         Case("more points than examples", x=normal(7), x_train=normal(3), y_train=normal(3), width=1.0),
-        Case("far from every example", x=tensor([40.0, -30.0]), x_train=Draw(lambda g: torch.rand(4, generator=g)), y_train=normal(4), width=0.5),
+        Case("64-bit numbers", x=normal(3, dtype=torch.float64), x_train=normal(5, dtype=torch.float64), y_train=normal(5, dtype=torch.float64), width=0.5),
+        Case("far from every example", x=tensor([8.0, -7.0]), x_train=Draw(lambda g: torch.rand(4, generator=g)), y_train=normal(4), width=0.5),
         Case("one left out, by hand", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=1.0, leave_one_out=True),
         Case("one left out", together=_leaving_one_out(6, 0.7), leave_one_out=True),
         Case("one left out, very narrow", x=tensor([0.0, 1.0, 3.0]), x_train=tensor([0.0, 1.0, 3.0]), y_train=tensor([1.0, 2.0, 4.0]), width=0.05, leave_one_out=True),
@@ -257,6 +258,7 @@ linear_memory = Exercise(
     cases=[
         Case("two pairs by hand", key=tensor([[1.0, 0.0], [0.0, 2.0]]), value=tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])),
         Case("more pairs than widths", key=normal(7, 3), value=normal(7, 4), grad=["key", "value"]),
+        Case("64-bit numbers", key=normal(5, 3, dtype=torch.float64), value=normal(5, 2, dtype=torch.float64), grad=["key", "value"]),
         Case("fewer pairs than widths", key=normal(2, 5), value=normal(2, 3)),
         Case("square", key=normal(4, 4), value=normal(4, 4)),
         Case("one pair", key=normal(1, 2), value=normal(1, 3)),

@@ -249,7 +249,15 @@ soft_lookup = Exercise(
         Case("two batch axes, one dictionary for all", query=normal(2, 3, 1, 4), key=normal(5, 4), value=normal(5, 2)),
         Case("one query for a batch of dictionaries", query=normal(2, 4), key=normal(3, 5, 4), value=normal(3, 5, 2)),
         Case("one mask for the whole batch", query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 2), mask=_some_keys_hidden(3, 5)),
-        Case("scores in the thousands", query=normal(3, 4, scale=1000), key=normal(5, 4), value=normal(5, 2)),
+        Case(
+            "64-bit numbers",
+            query=normal(2, 3, dtype=torch.float64), key=normal(4, 3, dtype=torch.float64), value=normal(4, 2, dtype=torch.float64),
+            temperature=0.8, mask=_some_keys_hidden(2, 4), grad=["query", "key", "value"],
+        ),
+        Case(
+            "scores in the thousands",
+            query=tensor([[1000.0, 1.0], [-2000.0, 1.0]]), key=tensor([[1.0, 0.0], [1.0, 1.0], [-1.0, 2.0], [0.5, 0.0]]), value=normal(4, 2),
+        ),
         Case(
             "some keys hidden, one query sees none",
             query=normal(3, 4), key=normal(5, 4), value=normal(5, 2), mask=_some_keys_hidden(3, 5),

@@ -129,6 +129,7 @@ softmax = Exercise(
         Case("a batch, along the middle axis", scores=normal(2, 3, 5), dim=1),
         Case("a batch, along the last axis but one", scores=normal(2, 3, 5), dim=-2),
         Case("a batch, along its first axis", scores=normal(2, 3, 5), dim=0),
+        Case("64-bit numbers", scores=normal(3, 4, dtype=torch.float64), grad=["scores"]),
         Case("scores in the thousands", scores=normal(3, 4, scale=1000)),
         Case("one row high above the other", scores=tensor([[1000.0, 1001.0], [-1000.0, -1001.0]])),
         Case("a score of minus infinity", scores=tensor([[0.5, -math.inf, 1.5]])),
