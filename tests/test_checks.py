@@ -220,6 +220,27 @@ def test_a_global_switch_in_an_attempt_does_not_outlive_it():
     assert exercises.get("softmax").assess(reference.softmax).passed
 
 
+def test_a_notebooks_default_dtype_does_no_harm():
+    torch.set_default_dtype(torch.float64)
+    try:
+        verdicts = [exercises.get(name).assess(exercises.get(name).reference, seed=1) for name in exercises.names()]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert [verdict.message for verdict in verdicts if not verdict.passed] == []
+
+
+def test_an_unfinished_class_is_told_what_is_missing():
+    class HashTable(exercises.get("HashTable").reference):
+        def __len__(self):
+            raise NotImplementedError
+
+    verdict = exercises.get("HashTable").assess(HashTable)
+    assert (verdict.status, verdict.message) == (
+        "not attempted",
+        "Not finished: `raise NotImplementedError` still stands in `__len__`.",
+    )
+
+
 def test_feedback_escapes_what_it_shows():
     verdict = exercises.get("softmax").assess(raises(ValueError("<script>alert(1)</script>")))
     page = Feedback("softmax", verdict)._repr_html_()
