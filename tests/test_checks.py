@@ -198,6 +198,25 @@ def test_a_changed_input_is_named():
     assert "changes its input `value`" in exercises.get("soft_lookup").assess(soft_lookup).message
 
 
+def becomes_uncooperative(tensor):
+    tensor.__class__ = Lying
+
+
+def becomes_double(tensor):
+    if not tensor.requires_grad:
+        tensor.data = tensor.data.double()
+
+
+@pytest.mark.parametrize("becomes", [becomes_uncooperative, becomes_double], ids=lambda change: change.__name__)
+def test_an_input_that_becomes_something_else_counts_as_changed(becomes):
+    def linear_memory(key, value):
+        memory = key.mT @ value
+        becomes(key)
+        return memory
+
+    assert "changes its input `key`" in exercises.get("linear_memory").assess(linear_memory).message
+
+
 def test_a_wrong_gradient_is_told_apart_from_a_wrong_value():
     def softmax(scores, dim=-1):
         weights = reference.softmax(scores, dim)

@@ -204,11 +204,10 @@ def _disagreement(expected: Outcome, got: Outcome) -> str | None:
         return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
     if got.error:
         return f"Your code raised {describe_error(got.error)}."
-    in_value = difference(expected.value, got.value)
     if got.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
         return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
-    return in_value or _gradient_disagreement(expected.gradients, got.gradients)
+    return difference(expected.value, got.value) or _gradient_disagreement(expected.gradients, got.gradients)
 
 
 def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:

@@ -98,9 +98,13 @@ def _gradients(value: Any, leaves: dict[str, Tensor], cotangent: Callable[[Tenso
 
 
 def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, Tensor):
-        return before.shape == after.shape and torch.equal(before.nan_to_num(), after.detach().nan_to_num())
-    return before == after
+    try:
+        if isinstance(before, Tensor):
+            alike = (before.shape, before.dtype) == (after.shape, after.dtype)
+            return alike and torch.equal(before.nan_to_num(), after.detach().nan_to_num())
+        return before == after
+    except Exception:  # it has become something that refuses to be looked at
+        return False
 
 
 class _Bounded(io.TextIOBase):
