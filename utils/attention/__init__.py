@@ -1,5 +1,31 @@
-"""Attention as lookup: `reference` holds the formulas, plain and slow."""
+"""Attention as lookup, fast: each function is the same lookup as its namesake in `reference`, plain and slow."""
 
-from . import reference
+from collections.abc import Callable
 
-__all__ = ["reference"]
+from . import additive, dot_product, reference
+from .additive import additive_attention
+from .cache import KVCache
+from .depth import depth_attention
+from .dot_product import dot_product_attention, soft_lookup
+
+__all__ = [
+    "KVCache",
+    "additive_attention",
+    "backend",
+    "depth_attention",
+    "dot_product_attention",
+    "reference",
+    "soft_lookup",
+]
+
+
+def backend(function: Callable, *inputs, **options) -> str:
+    """The name of what `function(*inputs, **options)` would run, for additive_attention and dot_product_attention.
+
+    >>> attention.backend(attention.dot_product_attention, query, key, value, causal=True)
+    'PyTorch flash attention'
+    """
+    named = {additive_attention: additive.backend, dot_product_attention: dot_product.backend}
+    if function not in named:
+        raise ValueError(f"only {', '.join(f.__name__ for f in named)} choose a backend; got {function}")
+    return named[function](*inputs, **options)

@@ -50,12 +50,90 @@ def soft_lookup(
         raise ValueError(f"{key.size(-2)} keys and {value.size(-2)} values: each key needs one value")
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    scores = query @ key.mT / temperature  # (..., Tq, Tk)
-    if mask is None:
-        return softmax(scores) @ value  # (..., Tq, Dv)
-    if mask.dtype != torch.bool:
+    if mask is not None and mask.dtype != torch.bool:
         raise ValueError(f"mask must be boolean (True = may attend), got {mask.dtype}")
-    return masked_softmax(scores, mask) @ value  # (..., Tq, Dv)
+    scores = query @ key.mT / temperature  # (..., Tq, Tk)
+    return _weights(scores, mask) @ value  # (..., Tq, Dv)
+
+
+def _weights(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax over the keys, of those whose mask is True; zeros where there is no key."""
+    if scores.size(-1) == 0:
+        return scores
+    return softmax(scores) if mask is None else masked_softmax(scores, mask)
+
+
+def causal_mask(queries: int, keys: int) -> Tensor:
+    """(Tq, Tk), True = may attend: each query sees the keys up to its own place, and the last query sees the last key."""
+    return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+
+
+def dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    scale: float | None = None,
+    return_weights: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """softmax(scale · query key^T) value: the context (..., Tq, Dv), and the weights (..., Tq, Tk) if asked for.
+
+    query (..., H, Tq, Dk), key (..., G, Tk, Dk), value (..., G, Tk, Dv); where there are fewer key heads G than query
+    heads H, H / G neighbouring query heads share one. scale is 1/√Dk unless given. Source: Vaswani et al. 2017,
+    equation 1; grouped heads: Ainslie et al. 2023.
+    """
+    if query.ndim > 3:
+        key, value = (x.repeat_interleave(query.size(-3) // x.size(-3), -3) for x in (key, value))
+    scores = query @ key.mT * (query.size(-1) ** -0.5 if scale is None else scale)  # (..., H, Tq, Tk)
+    if causal:
+        order = causal_mask(*scores.shape[-2:]).to(scores.device)
+        mask = order if mask is None else mask & order
+    weights = _weights(scores, mask)
+    return (weights @ value, weights) if return_weights else weights @ value
+
+
+def additive_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    score_vector: Tensor,
+    mask: Tensor | None = None,
+    lengths: Tensor | None = None,
+    return_weights: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """softmax(Σ_h w_h tanh(query_h + key_h)) value: the context (B, Tq, Dv), and the weights (B, Tq, Tk) if asked for.
+
+    query (B, Tq, A) and key (B, Tk, A) already projected, value (B, Tk, Dv), score_vector w (A,); mask broadcastable to
+    (B, Tq, Tk), True = may attend; lengths (B,): how many keys of each sequence count. Holds (B, Tq, Tk, A) numbers.
+    Source: Bahdanau et al. 2015, equations 5 and 6 and appendix A.1.2.
+    """
+    scores = torch.tanh(query[:, :, None] + key[:, None]) @ score_vector  # (B, Tq, Tk)
+    if lengths is not None:
+        counts = torch.arange(key.size(1), device=key.device) < lengths[:, None, None]  # (B, 1, Tk)
+        mask = counts if mask is None else mask & counts
+    weights = _weights(scores, mask)
+    return (weights @ value, weights) if return_weights else weights @ value
+
+
+def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
+    """x (..., D) divided by the root of its mean square and times weight (D,). Source: Zhang and Sennrich 2019."""
+    return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + torch.finfo(x.dtype).eps) * weight
+
+
+def depth_attention(
+    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None, return_weights: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """At each place, attention over the layers below: the context (B, T, D), and the weights (B, T, L) if asked for.
+
+    sources (L, B, T, D): what L layers gave; query (D,), the same everywhere, or (B, T, D). The score of a source is
+    query · source, or query · rms_norm(source, norm_weight). Source: arXiv 2603.15031 (Attention Residuals).
+    """
+    sources = sources.permute(1, 2, 0, 3)  # (B, T, L, D)
+    key = sources if norm_weight is None else rms_norm(sources, norm_weight)
+    weights = softmax((key * query.unsqueeze(-2)).sum(-1))  # (B, T, L)
+    context = (weights.unsqueeze(-1) * sources).sum(-2)  # (B, T, D)
+    return (context, weights) if return_weights else context
 
 
 def lookup_gradient(query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0) -> Tensor:

@@ -1,0 +1,63 @@
+"""Attention over depth: at each place, a lookup among what the layers below have said.
+
+The keys are the sources themselves, or their norms' directions. A root mean square is one number per source and place,
+so it scales the score and the normed keys are never made: query · (x / rms(x) · weight) = (query · weight) · x / rms(x).
+Sources may be given as a list, as a network has them: they are not stacked.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .inputs import check_kind
+
+
+def depth_attention(
+    query: Tensor, sources: Tensor | Sequence[Tensor], norm_weight: Tensor | None = None, return_weights: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """softmax over the sources of query · source, times the sources: the context (B, T, D).
+
+    sources (L, B, T, D), or a list of L tensors (B, T, D); query (D,), one for every place, or (B, T, D). With a
+    norm_weight (D,) the score is query · RMSNorm(source); there is no other scale. A query of zeros gives the mean.
+    With return_weights also the weights (B, T, L).
+
+    Raises ValueError if shapes, dtypes or devices do not fit, or there is no source. Runs in PyTorch on any device, and
+    may be differentiated any number of times. Source: arXiv 2603.15031 (Attention Residuals).
+    """
+    sources = list(sources)
+    _check(query, sources, norm_weight)
+    if norm_weight is not None:
+        query = query * norm_weight
+    scores = torch.stack([_score(query, source, norm_weight is not None) for source in sources])  # (L, B, T)
+    weights = torch.softmax(scores, 0)
+    context = weights[0].unsqueeze(-1) * sources[0]
+    for weight, source in zip(weights[1:], sources[1:], strict=True):
+        context = torch.addcmul(context, weight.unsqueeze(-1), source)  # (B, T, D)
+    return (context, weights.permute(1, 2, 0)) if return_weights else context
+
+
+def _score(query: Tensor, source: Tensor, normed: bool) -> Tensor:
+    """query · source (B, T), divided by the source's root mean square if normed."""
+    score = source @ query if query.ndim == 1 else torch.linalg.vecdot(source, query)
+    if not normed:
+        return score
+    mean_square = torch.linalg.vector_norm(source, dim=-1).square() / source.size(-1)
+    return score * torch.rsqrt(mean_square + torch.finfo(source.dtype).eps)
+
+
+def _check(query: Tensor, sources: list[Tensor], norm_weight: Tensor | None) -> None:
+    if not sources:
+        raise ValueError("there are no sources: depth attention needs at least one")
+    given = {"query": query} | {f"source {i}": source for i, source in enumerate(sources)}
+    check_kind(**given | ({} if norm_weight is None else {"norm_weight": norm_weight}))
+    shapes = {tuple(source.shape) for source in sources}
+    if len(shapes) > 1 or sources[0].ndim != 3:
+        raise ValueError(f"sources must all be (B, T, D), got {', '.join(map(str, sorted(shapes)))}")
+    batch, length, width = sources[0].shape
+    if query.shape not in ((width,), (batch, length, width)):
+        raise ValueError(
+            f"query {tuple(query.shape)} fits neither (D,) = ({width},) nor (B, T, D) = {(batch, length, width)}"
+        )
+    if norm_weight is not None and norm_weight.shape != (width,):
+        raise ValueError(f"norm_weight {tuple(norm_weight.shape)} must be (D,) = ({width},)")
