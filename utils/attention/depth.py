@@ -1,7 +1,7 @@
 """Attention over depth: at each place, a lookup among what the layers below have said.
 
-The keys are the sources themselves, or their norms' directions. A root mean square is one number per source and place,
-so it scales the score and the normed keys are never made: query · (x / rms(x) · weight) = (query · weight) · x / rms(x).
+The keys are the sources themselves, or the sources normed. A root mean square is one number per source and place, so
+it divides the score, and normed keys are never made: query · (x / rms(x) · weight) = (query · weight) · x / rms(x).
 Sources may be given as a list, as a network has them: they are not stacked.
 """
 

@@ -64,7 +64,7 @@ def _weights(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def causal_mask(queries: int, keys: int) -> Tensor:
-    """(Tq, Tk), True = may attend: each query sees the keys up to its own place, and the last query sees the last key."""
+    """(Tq, Tk), True = may attend: a query sees the keys up to its own place, the last query all of them."""
     return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
 
 

@@ -3,14 +3,19 @@
 import functools
 import threading
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import reference
 from . import cpu_loops, threads
-from .folding import QUERY_REACH, REACH, fold, middle_of_keys
+from .cpu_loops import f32
+from .folding import QUERY_REACH, REACH, STEP
 
-FEW_QUERIES = 2  # up to here an exponential per element costs less than preparing rows and tiles
+Array = np.ndarray
+
+FEW_QUERIES = 2  # up to here a tanh per element costs less than preparing rows and tiles
+EXPONENTIAL = 4  # in elements: about the work of one exponential
 
 
 def additive_attention(
@@ -18,136 +23,152 @@ def additive_attention(
 ) -> tuple[Tensor, Tensor]:
     """The context (B, Tq, Dv) and the weights (B, Tq, Tk) of float32 inputs; mask broadcasts to (B, Tq, Tk)."""
     compile_once()
-    batch, queries, keys = query.size(0), query.size(1), key.size(1)
-    if mask is None:
-        mask = torch.ones(1, 1, keys, dtype=torch.bool)
-        limits = torch.full((batch, queries), keys)
+    return _AdditiveAttention.apply(query, key, value, score_vector, mask)
+
+
+def _weights(query: Array, key: Array, score_vector: Array, mask: Array, limits: Array) -> tuple[Array, Array | None]:
+    """The weights (B, Tq, Tk), and the shift (B, A) that makes exponentials of these inputs safe, if there is one."""
+    (batch, queries, width), keys = query.shape, key.shape[1]
+    out = np.empty((batch, queries, keys), f32)
+    elements = out.size * width
+    shift = _shift(key) if queries > FEW_QUERIES else None
+    if shift is None:
+        arrays = query, key, score_vector, mask, limits, out
+        threads.run(cpu_loops.direct_weights, batch * queries, elements, *arrays)
+        return out, None
+
+    sign, heights, centre, size = _fold(score_vector)
+    exp_query = _exponentials(query, sign, shift, QUERY_REACH, heights, _padded(queries, cpu_loops.ROWS))
+    exp_key = _exponentials(key, sign, -shift, REACH, np.ones_like(sign), _padded(keys, cpu_loops.KEYS))
+    count = exp_key.shape[2] // cpu_loops.KEYS
+    tiles = np.empty((batch, count, exp_key.shape[1], cpu_loops.CHANNELS, cpu_loops.KEYS), f32)
+    threads.run(cpu_loops.transposed, batch * count, tiles.size, exp_key, tiles)
+    arrays = exp_query, tiles, heights, centre, size, mask, limits, out
+    threads.run(cpu_loops.weights, batch * exp_query.shape[2] // cpu_loops.ROWS, elements, *arrays)
+    return out, shift
+
+
+def _shift(key: Array) -> Array | None:
+    """The middle of each channel's keys (B, A), or None if keys (B, Tk, A) lie too far from it, or are NaN."""
+    middle, distance = np.empty((2, key.shape[0], key.shape[2]), f32)
+    threads.run(cpu_loops.middles, key.shape[0], key.size, key, f32(STEP), middle, distance)
+    return middle if distance.max() <= REACH else None
+
+
+def _fold(score_vector: Array) -> tuple[Array, Array, Array, np.float32]:
+    """The signs of a score vector (A,), 1/|w|, half the sum of each group's |w|, and what |w| is relative to."""
+    padded = _padded(score_vector.size, cpu_loops.GROUP)
+    sign, heights, centre = np.empty_like(score_vector), np.empty(padded, f32), np.empty(padded // cpu_loops.GROUP, f32)
+    size = cpu_loops.fold(score_vector, sign, heights, centre)
+    return sign, heights, centre, f32(size)
+
+
+def _exponentials(x: Array, sign: Array, shift: Array, reach: float, factor: Array, rows: int) -> Array:
+    """factor e^{2 sign (x + shift)} (B, blocks, rows, CHANNELS) of x (B, T, A), zero where it is larger than x."""
+    blocks = _padded(x.shape[2], cpu_loops.CHANNELS) // cpu_loops.CHANNELS
+    out = np.empty((x.shape[0], blocks, rows, cpu_loops.CHANNELS), f32)
+    arrays = x, sign, shift, f32(reach), factor, out
+    threads.run(cpu_loops.exponentials, x.shape[0] * blocks, EXPONENTIAL * out.size, *arrays)
+    return out
+
+
+def _score_gradients(
+    query: Array, key: Array, score_vector: Array, slopes: Array, limits: Array, shift: Array | None
+) -> tuple[Array, Array, Array]:
+    """The gradients of query, key and score_vector from those of the scores, slopes (B, Tq padded to ROWS, Tk)."""
+    batch, keys, width = key.shape
+    query_grad, key_grad = np.empty_like(query), np.empty_like(key)
+    vector_sums = np.empty((batch, width))
+    if shift is None:
+        loop, tasks, factor = cpu_loops.direct_gradients, batch, score_vector
     else:
-        mask = mask[(None,) * (3 - mask.ndim)].expand(-1, -1, keys)
-        limits = (mask * torch.arange(1, keys + 1)).amax(-1).expand(batch, queries)
-    mask = mask.contiguous().view(torch.uint8)
-    return _AdditiveAttention.apply(query, key, value, score_vector, mask, limits.contiguous())
+        sign, ones = np.where(score_vector < 0, f32(-1), f32(1)), np.ones_like(score_vector)
+        query = _exponentials(query, sign, shift, QUERY_REACH, ones, slopes.shape[1])
+        key = _exponentials(key, sign, -shift, REACH, ones, keys)
+        loop, tasks, factor = cpu_loops.gradients, batch * query.shape[1], 4 * score_vector
+    arrays = query, key, slopes, limits, factor, query_grad, key_grad, vector_sums
+    threads.run(loop, tasks, query_grad.size * keys, *arrays)
+    vector_grad = vector_sums.sum(0).astype(f32)
+    return query_grad, key_grad, vector_grad if shift is None else -2 * sign * vector_grad
+
+
+def _limits(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Array, Array]:
+    """mask as (B or 1, Tq or 1, Tk) bytes, and one more than the last key that each query may attend to (B, Tq)."""
+    if mask is None:
+        return np.ones((1, 1, keys), np.uint8), np.full((batch, queries), keys)
+    array = np.ascontiguousarray(np.broadcast_to(mask.numpy(), (*(1,) * (3 - mask.ndim), *mask.shape[:-1], keys)))
+    limits = (array * np.arange(1, keys + 1)).max(-1)
+    return array.view(np.uint8), np.ascontiguousarray(np.broadcast_to(limits, (batch, queries)))
 
 
 def _padded(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _exponentials(x: Tensor, sign: Tensor, shift: Tensor, reach: float, rows: int, columns: int) -> Tensor:
-    """e^{2 sign (x + shift)} (B, rows, columns), zero where that is more than x (B, T, A) holds."""
-    out = torch.empty(x.size(0), rows, columns)
-    arrays = x.numpy(), sign.numpy(), shift.numpy(), reach, out.numpy()
-    threads.run(cpu_loops.exponentials, x.size(0) * rows, 4 * out.numel(), *arrays)
-    return out
-
-
-def _weights(query: Tensor, key: Tensor, score_vector: Tensor, mask: Tensor, limits: Tensor) -> tuple[Tensor, bool]:
-    """The weights (B, Tq, Tk), and whether they could be had from shifted exponentials."""
-    (batch, queries, width), keys = query.shape, key.size(1)
-    out = torch.empty(batch, queries, keys)
-    elements = out.numel() * width
-    common = mask.numpy(), limits.numpy(), out.numpy()
-    if queries > FEW_QUERIES:
-        middle, distance = middle_of_keys(key)
-        if distance.max() <= REACH:  # False for a NaN
-            vector = fold(score_vector)
-            rows, columns = _padded(queries, cpu_loops.ROWS), _padded(width, cpu_loops.GROUP)
-            relative = torch.full((columns,), float(1 / cpu_loops.LARGEST_OF_FOUR))
-            relative[:width] = vector.relative
-            centre = relative.view(-1, cpu_loops.GROUP).sum(1) / 2
-            exp_query = _exponentials(query, vector.sign, middle, QUERY_REACH, rows, columns).div_(relative)
-            exp_key = _exponentials(key, vector.sign, -middle, REACH, _padded(keys, cpu_loops.KEYS), columns)
-            tiles = exp_key.view(batch, -1, cpu_loops.KEYS, columns).transpose(2, 3).contiguous()
-            arrays = exp_query, tiles, 1 / relative, centre, vector.size
-            arrays = *(array.numpy() for array in arrays[:-1]), cpu_loops.f32(vector.size)
-            tasks = batch * rows // cpu_loops.ROWS
-            threads.run(cpu_loops.weights, tasks, elements, *arrays, *common)
-            return out, True
-    arrays = query.numpy(), key.numpy(), score_vector.numpy()
-    threads.run(cpu_loops.safe_weights, batch * queries, elements, *arrays, *common)
-    return out, False
-
-
-def _score_gradients(
-    query: Tensor, key: Tensor, score_vector: Tensor, slopes: Tensor, limits: Tensor, shifted: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of query, key and score_vector from those of the scores, slopes (B, Tq padded to ROWS, Tk)."""
-    (batch, queries, width), keys = query.shape, key.size(1)
-    if shifted:
-        sign, columns = fold(score_vector).sign, _padded(width, cpu_loops.CHANNELS)
-        middle, _ = middle_of_keys(key)
-        query = _exponentials(query, sign, middle, QUERY_REACH, slopes.size(1), columns)
-        key = _exponentials(key, sign, -middle, REACH, keys, columns)
-        loop, tasks = cpu_loops.gradients, batch * columns // cpu_loops.CHANNELS
-    else:
-        sign, columns = torch.ones(()), width
-        loop, tasks = cpu_loops.safe_gradients, batch
-    query_sums, key_sums = torch.empty_like(query), torch.empty_like(key)
-    vector_sums = torch.empty(batch, columns, dtype=torch.float64)
-    arrays = query, key, slopes, limits, query_sums, key_sums, vector_sums
-    threads.run(loop, tasks, batch * queries * keys * width, *(array.numpy() for array in arrays))
-    return (
-        4 * score_vector * query_sums[:, :queries, :width],
-        4 * score_vector * key_sums[..., :width],
-        -2 * sign * vector_sums[:, :width].sum(0).float(),
-    )
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().contiguous().numpy()
 
 
 class _AdditiveAttention(torch.autograd.Function):
-    """Context and weights; mask (B or 1, Tq or 1, Tk) as uint8, limits (B, Tq) one more than each query's last key.
-
-    Gradients of gradients come from the plain formula.
-    """
+    """Context and weights. Gradients of gradients come from the plain formula."""
 
     @staticmethod
-    def forward(ctx, query, key, value, score_vector, mask, limits):
-        inputs = (x.detach().contiguous() for x in (query, key, score_vector))
-        weights, ctx.shifted = _weights(*inputs, mask, limits)
-        ctx.save_for_backward(query, key, value, score_vector, mask, limits, weights)
+    def forward(ctx, query, key, value, score_vector, mask):
+        ctx.bytes, ctx.limits = _limits(mask, *query.shape[:2], key.size(1))
+        weights, ctx.shift = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.limits)
+        weights = torch.from_numpy(weights)
+        ctx.save_for_backward(query, key, value, score_vector, mask, weights)
         ctx.set_materialize_grads(False)
         return torch.bmm(weights, value), weights
 
     @staticmethod
     def backward(ctx, context_grad, weights_grad):
-        query, key, value, score_vector, mask, limits, weights = ctx.saved_tensors
+        query, key, value, score_vector, mask, weights = ctx.saved_tensors
         if torch.is_grad_enabled():
-            outputs = reference.additive_attention(query, key, value, score_vector, mask.bool(), return_weights=True)
-            pairs = [(y, dy) for y, dy in zip(outputs, (context_grad, weights_grad), strict=True) if dy is not None]
-            wanted = [x for x in (query, key, value, score_vector) if x.requires_grad]
-            found = iter(torch.autograd.grad(*zip(*pairs, strict=True), wanted, create_graph=True, allow_unused=True))
-            return *(next(found) if x.requires_grad else None for x in (query, key, value, score_vector)), None, None
+            return *_differentiable_gradients(query, key, value, score_vector, mask, context_grad, weights_grad), None
 
-        value_grad = weights_grad_total = None
+        value_grad = None
         if context_grad is not None:
-            weights_grad_total = torch.bmm(context_grad, value.mT)
             value_grad = torch.bmm(weights.mT, context_grad) if ctx.needs_input_grad[2] else None
-        if weights_grad is not None:
-            weights_grad_total = weights_grad if context_grad is None else weights_grad_total.add_(weights_grad)
-        if weights_grad_total is None or not any(ctx.needs_input_grad[i] for i in (0, 1, 3)):
-            return None, None, value_grad, None, None, None
+            from_context = torch.bmm(context_grad, value.mT)
+            weights_grad = from_context if weights_grad is None else from_context.add_(weights_grad)
+        if weights_grad is None or not any(ctx.needs_input_grad[i] for i in (0, 1, 3)):
+            return None, None, value_grad, None, None
 
         # ∂loss/∂score = w (g - Σ w g), the softmax's gradient; rows that pad are zero
-        batch, queries, keys = weights.shape
-        slopes = torch.zeros(batch, _padded(queries, cpu_loops.ROWS), keys)
-        products = torch.mul(weights, weights_grad_total, out=slopes[:, :queries])
+        slopes = torch.zeros(weights.size(0), _padded(weights.size(1), cpu_loops.ROWS), weights.size(2))
+        products = torch.mul(weights, weights_grad, out=slopes[:, : weights.size(1)])
         products.addcmul_(weights, products.sum(-1, keepdim=True), value=-1)
-        inputs = (x.detach().contiguous() for x in (query, key, score_vector))
-        query_grad, key_grad, vector_grad = _score_gradients(*inputs, slopes, limits, ctx.shifted)
-        return query_grad, key_grad, value_grad, vector_grad, None, None
+        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.limits, ctx.shift
+        query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*inputs))
+        return query_grad, key_grad, value_grad, vector_grad, None
+
+
+def _differentiable_gradients(query, key, value, score_vector, mask, context_grad, weights_grad):
+    """The gradients of query, key, value and score_vector as functions that can be differentiated again."""
+    inputs = query, key, value, score_vector
+    outputs = reference.additive_attention(*inputs, mask, return_weights=True)
+    given = [(y, grad) for y, grad in zip(outputs, (context_grad, weights_grad), strict=True) if grad is not None]
+    wanted = [x for x in inputs if x.requires_grad]
+    if not given:
+        return None, None, None, None
+    found = iter(torch.autograd.grad(*zip(*given, strict=True), wanted, create_graph=True, allow_unused=True))
+    return (*(next(found) if x.requires_grad else None for x in inputs),)
 
 
 @functools.cache
 def compile_once() -> None:
     """Compile every loop, or load what an earlier process compiled; say so where it takes more than a moment."""
-    announcement = threading.Timer(1.0, print, ["Compiling additive attention for this CPU, once: about ten seconds."])
+    announcement = threading.Timer(1.5, print, ["Compiling additive attention for this CPU, once: about ten seconds."])
     announcement.daemon = True
     announcement.start()
-    query, key, score_vector = torch.ones(1, FEW_QUERIES + 1, 1), torch.ones(1, 1, 1), torch.ones(1)
-    mask, limits = torch.ones(1, 1, 1, dtype=torch.uint8), torch.ones(1, FEW_QUERIES + 1, dtype=torch.int64)
-    slopes = torch.ones(1, cpu_loops.ROWS, 1)
+    query, key, score_vector = np.ones((1, FEW_QUERIES + 1, 1), f32), np.ones((1, 1, 1), f32), np.ones(1, f32)
+    mask, limits = _limits(None, 1, FEW_QUERIES + 1, 1)
+    slopes = np.ones((1, cpu_loops.ROWS, 1), f32)
     try:
         for few in (query, query[:, :1]):
-            _, shifted = _weights(few, key, score_vector, mask, limits)
-            _score_gradients(few, key, score_vector, slopes, limits, shifted)
+            few = np.ascontiguousarray(few)
+            _, shift = _weights(few, key, score_vector, mask, limits)
+            _score_gradients(few, key, score_vector, slopes, limits, shift)
     finally:
         announcement.cancel()

@@ -1,13 +1,12 @@
-"""Additive attention on the CPU: the loops, compiled by numba.
+"""Additive attention on the CPU: the loops, compiled by numba. `folding.py` has the algebra.
 
-score = Σ_h w_h tanh(q_h + k_h), without a tanh per query, key and channel. `folding.py` has the algebra:
-E_q = e^{2q} and E_k = e^{2k} are taken once per row, d_h = (1 + E_q E_k) / |w_h|, and Σ_h 1/d_h is what the score
-is made of. Four channels share one division. `safe_*` are the same for inputs of any size: an exponential per
-element, of a sum that was clipped first.
+Where E_q = e^{2q} and E_k = e^{2k} are at hand (`exponentials`, `tiles`), `weights` and `gradients` only multiply, add
+and divide. `direct_weights` and `direct_gradients` take a tanh per element instead: for inputs of any size, and for
+few queries.
 
 Every loop takes a range of tasks (start, stop) and writes only what belongs to them. Arrays are float32 and
-C-contiguous. A chain of loops over constant widths (KEYS, CHANNELS) is what lets the compiler use whole vector
-registers; so do indices that it can see are not negative, and few arrays per loop.
+C-contiguous unless said otherwise. What lets the compiler fill whole vector registers: innermost loops of a constant
+width (KEYS, CHANNELS), few arrays per loop, and indices that cannot be negative: `unsigned` where it does not see that.
 """
 
 import numba
@@ -21,11 +20,12 @@ CHANNELS = 32  # channels side by side in the loop over gradients
 GROUP = 4  # channels that share a division
 STRIP = 128  # keys for which gradients stay in the first-level cache
 
-f32 = np.float32
-ZERO, HALF, ONE, TWO = f32(0), f32(0.5), f32(1), f32(2)
+f32, unsigned = np.float32, np.uint64
+ZERO, ONE, TWO = f32(0), f32(1), f32(2)
 LARGEST_OF_FOUR = f32(2.0**31)  # four of them multiplied are still finite
+SMALLEST = f32(2.0**-30)  # of a weight, relative to the largest
 LARGEST_OF_TWO = f32(2.0**62)
-SATURATED = f32(20)  # tanh(20) is 1 in float32
+SATURATED = f32(7.998811)  # tanh of it is 1 in float32
 
 # `contract` allows fused multiply-adds, `nsz` ignores the sign of zero. Nothing that changes a NaN or an order of sums.
 exact = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True, cache=True)
@@ -76,49 +76,126 @@ def _exp(x):
 
 
 @exact
-def exponentials(start, stop, x, sign, shift, limit, out):
-    """out[b, t, h] = exp(2 clip(sign_h (x[b, t, h] + shift[b, h]))), zero in the rows and columns that pad; task: a row.
+def _tanh_fraction(x):
+    """Numerator and denominator of tanh(x) for |x| ≤ SATURATED, good to 3e-7. Source: Eigen, the float ptanh."""
+    y = x * x
+    p = f32(-2.76076847742355e-16)
+    p = p * y + f32(2.00018790482477e-13)
+    p = p * y + f32(-8.60467152213735e-11)
+    p = p * y + f32(5.12229709037114e-08)
+    p = p * y + f32(1.48572235717979e-05)
+    p = p * y + f32(6.37261928875436e-04)
+    p = p * y + f32(4.89352455891786e-03)
+    q = f32(1.19825839466702e-06)
+    q = q * y + f32(1.18534705686654e-04)
+    q = q * y + f32(2.26843463243900e-03)
+    q = q * y + f32(4.89352518554385e-03)
+    return p * x, q
 
-    x (B, T, A), sign (A,), shift (B, A), out (B, at least T, at least A).
+
+@exact
+def fold(score_vector, sign, heights, centre):
+    """A score vector w (A,) as the loops want it: its largest |w|, and into the arrays, sizes relative to that.
+
+    sign (A,) is ±1, heights (A padded to GROUP) 1/|w|, centre (groups,) half the sum of a group's |w|.
+    """
+    size = f32(1e-30)
+    for h in range(score_vector.shape[0]):
+        w = abs(score_vector[h])
+        size = w if not w <= size else size  # also a NaN
+    centre[:] = ZERO
+    for h in range(heights.shape[0]):
+        relative = ONE / LARGEST_OF_FOUR
+        if h < score_vector.shape[0]:
+            w = score_vector[h] / size
+            sign[h] = -ONE if w < ZERO else ONE
+            relative = abs(w) if not abs(w) < SMALLEST else SMALLEST
+        heights[h] = ONE / relative
+        centre[h // GROUP] += relative / TWO
+    return size
+
+
+@exact
+def middles(start, stop, key, step, middle, distance):
+    """The middle of each channel's keys, to a multiple of step, and how far keys go from it (B, A); task: a batch."""
+    for b in range(start, stop):
+        low, high = middle[b], distance[b]
+        low[:] = key[b, 0]
+        high[:] = key[b, 0]
+        for t in range(1, key.shape[1]):
+            row = key[b, t]
+            for h in range(row.shape[0]):
+                x = row[h]
+                low[h] = x if x < low[h] or x != x else low[h]  # a NaN stays
+                high[h] = x if x > high[h] or x != x else high[h]
+        for h in range(key.shape[2]):
+            m = step * np.rint((low[h] / TWO + high[h] / TWO) / step)
+            distance[b, h] = max(high[h] - m, m - low[h])
+            middle[b, h] = m
+
+
+@exact
+def exponentials(start, stop, x, sign, shift, limit, factor, out):
+    """out[b, block, t] = factor exp(2 clip(sign (x[b, t] + shift[b]))), CHANNELS at a time; task: a block of a batch.
+
+    x (B, T, A), sign and factor (A,), shift (B, A), out (B, blocks, at least T, CHANNELS): zero where it is larger.
     """
     _widest_registers()
     length, width = x.shape[1], x.shape[2]
-    rows, columns = out.shape[1], out.shape[2]
-    limit = f32(limit)
+    blocks = out.shape[1]
     for task in range(start, stop):
-        b, t = task // rows, task % rows
-        if t < length:
-            source, offset, target = x[b, t], shift[b], out[b, t]
-            for h in range(width):
-                target[h] = _exp(TWO * _clip(sign[h] * (source[h] + offset[h]), limit))
-            for h in range(width, columns):
-                target[h] = ZERO
-        else:
-            for h in range(columns):
-                out[b, t, h] = ZERO
+        b, block = task // blocks, task % blocks
+        first = unsigned(block * CHANNELS)
+        channels = min(CHANNELS, width - block * CHANNELS)
+        for t in range(length):
+            for h in range(unsigned(channels)):
+                shifted = sign[first + h] * (x[b, t, first + h] + shift[b, first + h])
+                out[b, block, t, h] = factor[first + h] * _exp(TWO * _clip(shifted, limit))
+            for h in range(channels, CHANNELS):
+                out[b, block, t, h] = ZERO
+        for t in range(length, out.shape[2]):
+            for h in range(CHANNELS):
+                out[b, block, t, h] = ZERO
+
+
+@exact
+def transposed(start, stop, blocks, out):
+    """out[b, tile, block, h, j] = blocks[b, block, tile · KEYS + j, h]; task: a tile of a batch.
+
+    blocks (B, blocks, at least tiles · KEYS, CHANNELS), out (B, tiles, blocks, CHANNELS, KEYS): keys side by side.
+    """
+    tiles = out.shape[1]
+    for task in range(start, stop):
+        b, tile = task // tiles, task % tiles
+        for block in range(out.shape[2]):
+            for h in range(CHANNELS):
+                for j in range(KEYS):
+                    out[b, tile, block, h, j] = blocks[b, block, tile * KEYS + j, h]
 
 
 @exact
 def _tile_sums(query, row, tile, heights, centre, sums):
     """sums[r, j] = Σ_h 1 / (query[row + r, h] E_k[h, j] + heights[h]), less its centre, for ROWS queries and KEYS keys.
 
-    query holds E_q · heights, tile E_k, and heights 1/|w_h|. The centre, half of each |w_h|, is what a score of zero
-    would sum to: taking it off at once keeps the sums small and their rounding with them.
+    query (blocks, Tq, CHANNELS) holds E_q · heights, tile (blocks, CHANNELS, KEYS) E_k, and heights (A padded to GROUP)
+    1/|w_h|. The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the sums
+    small and their rounding with them.
     """
     _widest_registers()
     for x in range(ROWS * KEYS):
         sums[x] = ZERO
     for group in range(centre.shape[0]):
-        h = GROUP * group
+        block, h = group // (CHANNELS // GROUP), group % (CHANNELS // GROUP) * GROUP
         middle = centre[group]
-        c0, c1, c2, c3 = heights[h], heights[h + 1], heights[h + 2], heights[h + 3]
+        c0, c1, c2, c3 = heights[4 * group], heights[4 * group + 1], heights[4 * group + 2], heights[4 * group + 3]
         for r in range(ROWS):
-            a0, a1, a2, a3 = query[row + r, h], query[row + r, h + 1], query[row + r, h + 2], query[row + r, h + 3]
+            part = query[block, row + r]
+            a0, a1, a2, a3 = part[h], part[h + 1], part[h + 2], part[h + 3]
             for j in range(KEYS):
-                d0 = _at_most(a0 * tile[h, j] + c0, LARGEST_OF_FOUR)
-                d1 = _at_most(a1 * tile[h + 1, j] + c1, LARGEST_OF_FOUR)
-                d2 = _at_most(a2 * tile[h + 2, j] + c2, LARGEST_OF_FOUR)
-                d3 = _at_most(a3 * tile[h + 3, j] + c3, LARGEST_OF_FOUR)
+                d0 = _at_most(a0 * tile[block, h, j] + c0, LARGEST_OF_FOUR)
+                d1 = _at_most(a1 * tile[block, h + 1, j] + c1, LARGEST_OF_FOUR)
+                d2 = _at_most(a2 * tile[block, h + 2, j] + c2, LARGEST_OF_FOUR)
+                d3 = _at_most(a3 * tile[block, h + 3, j] + c3, LARGEST_OF_FOUR)
                 d01, d23 = d0 * d1, d2 * d3
                 sums[r * KEYS + j] += ((d0 + d1) * d23 + (d2 + d3) * d01) / (d01 * d23) - middle
 
@@ -146,11 +223,11 @@ def _softmax(row, mask, limit, scale):
 def weights(start, stop, query, key, heights, centre, scale, mask, limits, out):
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
-    query (B, Tq padded to ROWS, A padded to GROUP) holds E_q · heights, key (B, tiles, A padded, KEYS) E_k,
+    query (B, blocks, Tq padded to ROWS, CHANNELS) holds E_q · heights, key (B, tiles, blocks, CHANNELS, KEYS) E_k,
     mask (B or 1, Tq or 1, Tk), limits (B, Tq) one more than the last key that each query may attend to.
     """
     length, keys = out.shape[1], out.shape[2]
-    groups = query.shape[1] // ROWS
+    groups = query.shape[2] // ROWS
     sums = np.empty(ROWS * KEYS, f32)
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
@@ -195,89 +272,117 @@ def _strip_gradients(query, key, slopes, row, first, last, sums, key_sums):
 
 
 @exact
-def gradients(start, stop, query, key, slopes, limits, query_sums, key_sums, vector_sums):
-    """Σ_j s (r - r²), Σ_i s (r - r²) and Σ_ij s r, with s = ∂loss/∂score; task: CHANNELS channels of a batch.
+def gradients(start, stop, query, key, slopes, limits, factor, query_grad, key_grad, vector_sums):
+    """factor Σ_j s (r - r²) per query, factor Σ_i s (r - r²) per key, Σ_ij s r; task: a block of CHANNELS of a batch.
 
-    query (B, Tq padded to ROWS, A padded to CHANNELS) holds E_q, key (B, Tk, A padded) E_k, slopes (B, Tq padded, Tk),
-    zero in the padding; limits (B, Tq). query_sums and key_sums have the shapes of query and key, vector_sums
-    (B, A padded) is float64.
+    query (B, blocks, Tq padded to ROWS, CHANNELS) holds E_q, key (B, blocks, at least Tk, CHANNELS) E_k; slopes
+    s = ∂loss/∂score (B, Tq padded, Tk), zero in the padding; limits (B, Tq), factor (A,). Written: query_grad
+    (B, Tq, A), key_grad (B, Tk, A), and vector_sums (B, A) in float64.
     """
-    rows, keys = query.shape[1], key.shape[1]
-    blocks = query.shape[2] // CHANNELS
-    block_query = np.empty(ROWS * CHANNELS, f32)
-    block_key = np.empty((keys, CHANNELS), f32)
-    block_key_sums = np.empty((keys, CHANNELS), f32)
+    keys, width = key_grad.shape[1], key_grad.shape[2]
+    blocks, rows = query.shape[1], query.shape[2]
+    key_sums = np.empty((keys, CHANNELS), f32)
+    query_sums = np.empty((rows, CHANNELS), f32)
     sums = np.empty((ROWS + 1) * CHANNELS, f32)
     for task in range(start, stop):
-        b, block = task // blocks, task % blocks * CHANNELS
-        here = slice(block, block + CHANNELS)
-        block_key[:] = key[b, :, here]
-        block_key_sums[:] = ZERO
-        query_sums[b, :, here] = ZERO
-        vector_sums[b, here] = 0
-        for first in range(0, keys, STRIP):
+        b, block = task // blocks, task % blocks
+        first, channels = block * CHANNELS, min(CHANNELS, width - block * CHANNELS)
+        key_sums[:] = ZERO
+        query_sums[:] = ZERO
+        for h in range(channels):
+            vector_sums[b, first + h] = 0
+        for strip in range(0, keys, STRIP):
             for row in range(0, rows, ROWS):
-                last = min(first + STRIP, limits[b, row : row + ROWS].max())
-                if last <= first:
+                last = min(strip + STRIP, limits[b, row : row + ROWS].max())
+                if last <= strip:
                     continue
-                for r in range(ROWS):
-                    for h in range(CHANNELS):
-                        block_query[r * CHANNELS + h] = query[b, row + r, block + h]
                 sums[:] = ZERO
-                _strip_gradients(block_query, block_key, slopes[b], row, first, last, sums, block_key_sums)
+                here = query[b, block, row : row + ROWS].reshape(ROWS * CHANNELS)
+                _strip_gradients(here, key[b, block], slopes[b], row, strip, last, sums, key_sums)
                 for r in range(ROWS):
                     for h in range(CHANNELS):
-                        query_sums[b, row + r, block + h] += sums[r * CHANNELS + h]
-                for h in range(CHANNELS):
-                    vector_sums[b, block + h] += sums[ROWS * CHANNELS + h]
-        key_sums[b, :, here] = block_key_sums
+                        query_sums[row + r, h] += sums[r * CHANNELS + h]
+                for h in range(channels):
+                    vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
+        _scale(key_sums, factor, first, channels, key_grad[b])
+        _scale(query_sums, factor, first, channels, query_grad[b])
+
+
+@exact
+def _scale(sums, factor, first, channels, out):
+    """Columns of out (T, A) from the first on: the columns of sums (at least T, at least channels) times factor."""
+    first, channels = unsigned(first), unsigned(channels)
+    for t in range(out.shape[0]):
+        for h in range(channels):
+            out[t, first + h] = factor[first + h] * sums[t, h]
 
 
 @reordered
-def _safe_score(query, key, score_vector):
-    """Σ_h w_h tanh(q_h + k_h) for rows of any finite size."""
+def _direct_score(query, key, score_vector):
+    """Σ_h w_h tanh(q_h + k_h) for rows of any finite size; channels share a division in pairs."""
     _widest_registers()
+    half = query.shape[0] // 2
+    q0, q1, k0, k1 = query[:half], query[half:], key[:half], key[half:]
+    w0, w1 = score_vector[:half], score_vector[half:]
     score = ZERO
-    for h in range(query.shape[0]):
-        e = _exp(TWO * _clip(query[h] + key[h], SATURATED))
-        score += score_vector[h] * ((e - ONE) / (e + ONE))
+    for h in range(half):
+        p0, d0 = _tanh_fraction(_clip(q0[h] + k0[h], SATURATED))
+        p1, d1 = _tanh_fraction(_clip(q1[h] + k1[h], SATURATED))
+        score += (w0[h] * p0 * d1 + w1[h] * p1 * d0) / (d0 * d1)
+    for h in range(half, q1.shape[0]):
+        p, d = _tanh_fraction(_clip(q1[h] + k1[h], SATURATED))
+        score += w1[h] * p / d
     return score
 
 
 @exact
-def safe_weights(start, stop, query, key, score_vector, mask, limits, out):
+def direct_weights(start, stop, query, key, score_vector, mask, limits, out):
     """out[b, i] = softmax_j(score), zero where the mask is 0; task: a query. query (B, Tq, A), key (B, Tk, A)."""
     length = query.shape[1]
     for task in range(start, stop):
         b, i = task // length, task % length
         for j in range(limits[b, i]):
-            out[b, i, j] = _safe_score(query[b, i], key[b, j], score_vector)
+            out[b, i, j] = _direct_score(query[b, i], key[b, j], score_vector)
         _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], limits[b, i], ONE)
 
 
 @exact
-def _safe_row_gradients(query, key, slope, query_sums, key_sums, vector_sums):
-    """Add slope · (r - r²) to query_sums and key_sums and slope · r to vector_sums, with r = 1 / (1 + e^{2(q + k)})."""
+def _direct_row(query, key, slope, query_sums, key_sums, vector_sums):
+    """Add slope (1 - tanh²) to query_sums and key_sums, and slope · tanh to vector_sums."""
     _widest_registers()
     for h in range(query.shape[0]):
-        r = ONE / (ONE + _exp(TWO * _clip(query[h] + key[h], SATURATED)))
-        p = slope * r
-        u = p - p * r
+        p, d = _tanh_fraction(_clip(query[h] + key[h], SATURATED))
+        t = p / d
+        u = slope - slope * t * t
         query_sums[h] += u
         key_sums[h] += u
-        vector_sums[h] += p
+        vector_sums[h] += slope * t
 
 
 @exact
-def safe_gradients(start, stop, query, key, slopes, limits, query_sums, key_sums, vector_sums):
-    """As `gradients`, from query (B, Tq, A) and key (B, Tk, A) themselves; task: a batch."""
-    sums = np.empty(query.shape[2], f32)
+def direct_gradients(start, stop, query, key, slopes, limits, factor, query_grad, key_grad, vector_sums):
+    """factor Σ_j s (1 - tanh²) per query, factor Σ_i s (1 - tanh²) per key, Σ_ij s tanh; task: a batch.
+
+    query (B, Tq, A), key (B, Tk, A), slopes s (B, at least Tq, Tk); the rest as in `gradients`.
+    """
+    width = query.shape[2]
+    sums = np.empty(width, f32)
     for b in range(start, stop):
-        query_sums[b] = ZERO
-        key_sums[b] = ZERO
+        _fill(query_grad[b], ZERO)
+        _fill(key_grad[b], ZERO)
         vector_sums[b] = 0
         for i in range(query.shape[1]):
             sums[:] = ZERO
             for j in range(limits[b, i]):
-                _safe_row_gradients(query[b, i], key[b, j], slopes[b, i, j], query_sums[b, i], key_sums[b, j], sums)
-            vector_sums[b] += sums
+                _direct_row(query[b, i], key[b, j], slopes[b, i, j], query_grad[b, i], key_grad[b, j], sums)
+            for h in range(width):
+                vector_sums[b, h] += sums[h]
+        _scale(query_grad[b], factor, 0, width, query_grad[b])
+        _scale(key_grad[b], factor, 0, width, key_grad[b])
+
+
+@exact
+def _fill(out, x):
+    for t in range(out.shape[0]):
+        for h in range(out.shape[1]):
+            out[t, h] = x
