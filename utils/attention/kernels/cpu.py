@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import reference
 from . import cpu_loops, threads
 from .cpu_loops import f32
 from .folding import QUERY_REACH, REACH, STEP
+from .formula import differentiable_gradients
 
 Array = np.ndarray
 
@@ -125,7 +125,8 @@ class _AdditiveAttention(torch.autograd.Function):
     def backward(ctx, context_grad, weights_grad):
         query, key, value, score_vector, mask, weights = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return *_differentiable_gradients(query, key, value, score_vector, mask, context_grad, weights_grad), None
+            inputs = query, key, value, score_vector
+            return *differentiable_gradients(inputs, mask, context_grad, weights_grad), None
 
         value_grad = None
         if context_grad is not None:
@@ -142,18 +143,6 @@ class _AdditiveAttention(torch.autograd.Function):
         inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.limits, ctx.shift
         query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*inputs))
         return query_grad, key_grad, value_grad, vector_grad, None
-
-
-def _differentiable_gradients(query, key, value, score_vector, mask, context_grad, weights_grad):
-    """The gradients of query, key, value and score_vector as functions that can be differentiated again."""
-    inputs = query, key, value, score_vector
-    outputs = reference.additive_attention(*inputs, mask, return_weights=True)
-    given = [(y, grad) for y, grad in zip(outputs, (context_grad, weights_grad), strict=True) if grad is not None]
-    wanted = [x for x in inputs if x.requires_grad]
-    if not given:
-        return None, None, None, None
-    found = iter(torch.autograd.grad(*zip(*given, strict=True), wanted, create_graph=True, allow_unused=True))
-    return (*(next(found) if x.requires_grad else None for x in inputs),)
 
 
 @functools.cache

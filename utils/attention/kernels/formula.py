@@ -1,0 +1,22 @@
+"""Gradients that can be differentiated again, by way of the plain formula."""
+
+import torch
+from torch import Tensor
+
+from .. import reference
+
+
+def differentiable_gradients(
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
+    mask: Tensor | None,
+    context_grad: Tensor | None,
+    weights_grad: Tensor | None,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of query, key, value and score_vector from those of context and weights, None where not wanted."""
+    outputs = reference.additive_attention(*inputs, mask, return_weights=True)
+    given = [(y, grad) for y, grad in zip(outputs, (context_grad, weights_grad), strict=True) if grad is not None]
+    wanted = [x for x in inputs if x.requires_grad]
+    if not given or not wanted:
+        return (None,) * len(inputs)
+    found = iter(torch.autograd.grad(*zip(*given, strict=True), wanted, create_graph=True, allow_unused=True))
+    return tuple(next(found) if x.requires_grad else None for x in inputs)
