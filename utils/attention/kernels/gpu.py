@@ -13,7 +13,7 @@ from .formula import differentiable_gradients
 
 ROWS, COLUMNS, WARPS = 64, 64, 8  # a tile of scores
 WIDTH = 128  # channels of the value that are summed in registers
-GRADIENT_ROWS, GRADIENT_CHANNELS = 16, 64
+GRADIENT_ROWS, GRADIENT_CHANNELS = 32, 64
 WORKSPACE = 2**24  # numbers: how much of (B, Tq, Tk) the backward pass holds at a time
 
 
@@ -87,7 +87,7 @@ def _context(arguments, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Ten
     gpu_kernels.context_kernel[triton.cdiv(queries, ROWS), batch](
         *tensors, bytes, value, context, log_total, *sizes, width, *strides,
         HAS_MASK=mask is not None, ROWS=ROWS, COLUMNS=COLUMNS, WIDTH=block, PARTS=triton.cdiv(width, block),
-        num_warps=WARPS,
+        num_warps=WARPS, num_stages=1,
     )  # fmt: skip
     return context, log_total
 
@@ -101,7 +101,7 @@ def _weights(arguments, log_total: Tensor, mask: Tensor | None, first: int, coun
     grid = triton.cdiv(count, ROWS), triton.cdiv(keys, COLUMNS), log_total.size(0)
     gpu_kernels.weights_kernel[grid](
         *tensors, bytes, log_total, weights, first, count, *sizes, *strides,
-        HAS_MASK=mask is not None, ROWS=ROWS, COLUMNS=COLUMNS, num_warps=WARPS,
+        HAS_MASK=mask is not None, ROWS=ROWS, COLUMNS=COLUMNS, num_warps=WARPS, num_stages=1,
     )  # fmt: skip
     return weights
 
@@ -125,6 +125,7 @@ def _gradient(folded: _Folded, query: Tensor, key: Tensor, slopes: Tensor, of_qu
         exponentials, other_exponentials, inputs, other_inputs, folded.sign, folded.wide, slopes, gradient, vector_sums,
         length, others, channels, padded, by_row, by_other, folded.wide.size(1),
         KEYS_INSIDE=of_queries, WITH_VECTOR=of_queries, TILE=COLUMNS, ROWS=GRADIENT_ROWS, CHANNELS=GRADIENT_CHANNELS,
+        num_stages=1,
     )  # fmt: skip
     return gradient, vector_sums.double().sum((0, 1))[:channels].float()
 

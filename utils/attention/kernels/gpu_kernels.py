@@ -15,7 +15,7 @@ import triton.language as tl
 
 INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
 SCALE = tl.constexpr(2.0**-31)  # of each of the two factors: a denominator of 2⁶² becomes 1
-UNSCALE = tl.constexpr(2.0**62)  # of a sum of reciprocals, times SCALE²: what was scaled away
+LARGEST = tl.constexpr(2.0**62)  # 1 / SCALE²: of a denominator, so that the product of two is finite
 SATURATED = tl.constexpr(20.0)  # tanh(20) is 1 in float32
 
 
@@ -78,7 +78,7 @@ def _scores(
         four = tl.arange(0, 4)
         query_four = exp_query + batch * groups * rows * 4 + i[:, None] * 4 + four[None, :]
         key_four = exp_key + batch * groups * columns * 4 + j[:, None] * 4 + four[None, :]
-        for group in range(groups):
+        for group in tl.range(groups, num_stages=3):  # loads run ahead
             a0, a1, a2, a3 = _four_channels(query_four, ROWS)
             b0, b1, b2, b3 = _four_channels(key_four, COLUMNS)
             d0 = _saturating(a0[:, None], b0[None, :], tl.load(heights + 4 * group))
@@ -89,7 +89,7 @@ def _scores(
             scores += sums + (d2 + d3) * _reciprocal(d2 * d3)
             query_four += rows * 4
             key_four += columns * 4
-        scores *= -2.0 * tl.load(size) / UNSCALE
+        scores *= -2.0 * tl.load(size) / LARGEST
     scores += tl.load(row_bias + batch * queries + i, mask=i < queries, other=0.0)[:, None]
     return scores + tl.load(key_bias + batch * keys + j, mask=j < keys, other=0.0)[None, :]
 
@@ -102,6 +102,14 @@ def _allowed(mask, batch, i, j, queries, keys, by_batch, by_query, by_key, HAS_M
         at = mask + batch * by_batch + i[:, None] * by_query + j[None, :] * by_key
         inside &= tl.load(at, mask=inside, other=0) != 0
     return inside
+
+
+@triton.jit
+def _times_values(weights, value, batch, j, channel, keys, width):
+    """weights (ROWS, COLUMNS) times the values of the keys j, at the given channels."""
+    at = value + (batch * keys + j[:, None]) * width + channel[None, :]
+    values = tl.load(at, mask=(j < keys)[:, None] & (channel < width)[None, :], other=0.0).to(tl.float32)
+    return tl.dot(weights, values, input_precision="ieee" if INTERPRETED else "tf32x3")
 
 
 @triton.jit
@@ -136,21 +144,18 @@ def context_kernel(
         weights = tl.exp(scores - offset[:, None])
         total = total * rescale + tl.sum(weights, 1)
         largest = new_largest
-        for part in tl.static_range(PARTS):
-            inside = (j < keys)[:, None] & (part * WIDTH + d < width)[None, :]
-            at = value + (batch * keys + j[:, None]) * width + part * WIDTH + d[None, :]
-            values = tl.load(at, mask=inside, other=0.0).to(tl.float32)
-            product = tl.dot(weights, values, input_precision="ieee" if INTERPRETED else "tf32x3")
-            if PARTS == 1:
-                sums = sums * rescale[:, None] + product
-            else:
-                stored = (i < queries)[:, None] & (part * WIDTH + d < width)[None, :]
+        if PARTS == 1:
+            sums = sums * rescale[:, None] + _times_values(weights, value, batch, j, d, keys, width)
+        else:
+            for part in range(PARTS):
+                channel = part * WIDTH + d
+                stored = (i < queries)[:, None] & (channel < width)[None, :]
                 before = tl.load(out + part * WIDTH, mask=stored & (column > 0), other=0.0)
+                product = _times_values(weights, value, batch, j, channel, keys, width)
                 tl.store(out + part * WIDTH, before * rescale[:, None] + product, mask=stored)
-        if PARTS > 1:
             tl.debug_barrier()  # what one thread stored, another may load for the next tile
     divisor = tl.where(total == 0.0, 1.0, total)
-    for part in tl.static_range(PARTS):
+    for part in range(PARTS):
         stored = (i < queries)[:, None] & (part * WIDTH + d < width)[None, :]
         if PARTS > 1:
             sums = tl.load(out + part * WIDTH, mask=stored, other=0.0)
@@ -190,8 +195,8 @@ def gradient_kernel(
     """gradient[b, t, h] = Σ_u s[t, u] (r - r²) with r = 1 / (1 + E[t, h] E'[u, h]); program: ROWS times CHANNELS.
 
     Once for queries, whose others are keys (KEYS_INSIDE), once for keys, whose others are queries: exponentials
-    (B, T, A padded), inputs (B, T, A), slopes (B, T, U) by its strides. WITH_VECTOR: Σ_tu s r into vector_sums
-    (B, row blocks, A padded). wide (B, tiles) says which TILE keys need their inputs.
+    (B, T, A padded) hold E, inputs (B, T, A), slopes s (B, T, U) by its strides. WITH_VECTOR: Σ_tu s r into
+    vector_sums (B, row blocks, A padded). wide (B, tiles) says which TILE keys need their inputs.
     """
     row, first = tl.program_id(0) * ROWS, tl.program_id(1) * CHANNELS
     batch = tl.program_id(2).to(tl.int64)
@@ -205,33 +210,33 @@ def gradient_kernel(
         tile = begin // TILE if KEYS_INSIDE else row // TILE
         end = tl.minimum(begin + TILE, others)
         if tl.load(wide + batch * tiles + tile) != 0:
-            at = inputs + (batch * length + t[:, None]) * channels + h[None, :]
-            x = tl.load(at, mask=here, other=0.0).to(tl.float32)
+            own = inputs + (batch * length + t[:, None]) * channels + h[None, :]
+            x = tl.load(own, mask=here, other=0.0).to(tl.float32)
             for u in range(begin, end):
-                at = other_inputs + (batch * others + u) * channels + h
-                y = tl.load(at, mask=h < channels, other=0.0).to(tl.float32)
+                other = other_inputs + (batch * others + u) * channels + h
+                y = tl.load(other, mask=h < channels, other=0.0).to(tl.float32)
                 s = tl.load(slope_row + u * by_other, mask=t < length, other=0.0)
                 r = 0.5 - 0.5 * _tanh(signs[None, :] * (x + y[None, :]))
                 p = s[:, None] * r
                 sums += p - p * r
                 products += p
         else:
-            for u in range(begin, end, 2):
+            pair = other_exponentials + (batch * others + begin) * padded + h
+            for u in tl.range(begin, end, 2, num_stages=3):
                 second = u + 1 < end
-                at = other_exponentials + (batch * others + u) * padded + h
-                y0 = tl.load(at)
-                y1 = tl.load(at + padded, mask=(h < padded) & second, other=0.0)
-                s0 = tl.load(slope_row + u * by_other, mask=t < length, other=0.0)
-                s1 = tl.load(slope_row + (u + 1) * by_other, mask=(t < length) & second, other=0.0)
-                d0 = tl.minimum(e * y0[None, :] + 1.0, UNSCALE)
-                d1 = tl.minimum(e * y1[None, :] + 1.0, UNSCALE)
+                y0 = tl.load(pair)
+                y1 = tl.load(pair + padded, mask=(h < padded) & second, other=0.0)
+                s0 = tl.load(slope_row + u * by_other, mask=t < length, other=0.0)[:, None]
+                s1 = tl.load(slope_row + (u + 1) * by_other, mask=(t < length) & second, other=0.0)[:, None]
+                d0 = tl.minimum(e * y0[None, :] + 1.0, LARGEST)
+                d1 = tl.minimum(e * y1[None, :] + 1.0, LARGEST)
                 both = _reciprocal(d0 * d1)
                 r0, r1 = both * d1, both * d0
-                p0, p1 = s0[:, None] * r0, s1[:, None] * r1
+                p0, p1 = s0 * r0, s1 * r1
                 sums += (p0 - p0 * r0) + (p1 - p1 * r1)
                 products += p0 + p1
-    at = gradient + (batch * length + t[:, None]) * channels + h[None, :]
-    tl.store(at, sums, mask=here)
+                pair += 2 * padded
+    tl.store(gradient + (batch * length + t[:, None]) * channels + h[None, :], sums, mask=here)
     if WITH_VECTOR:
         block = batch * tl.num_programs(0) + tl.program_id(0)
         tl.store(vector_sums + block * padded + h, tl.sum(products, 0))
