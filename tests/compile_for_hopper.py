@@ -25,26 +25,15 @@ POINTERS = INPUTS | BYTES | INTEGERS | {
     "exp_query", "exp_key", "heights", "centre", "row_bias", "key_bias", "size", "context", "log_total", "weights",
     "exponentials", "other_exponentials", "sign", "slopes", "gradient", "vector_sums",
 }  # fmt: skip
-TILE = {"ROWS": gpu.ROWS, "COLUMNS": gpu.COLUMNS, "HAS_MASK": True}
-KERNELS = {  # kernel, its constants, its warps, how many (query, key, channel) its longest loop takes a time round
-    "context": (gpu_kernels.context_kernel, TILE | {"WIDTH": gpu.WIDTH, "PARTS": 1}, gpu.WARPS, 4 * gpu.ROWS * gpu.COLUMNS),
-    "context in parts": (
-        gpu_kernels.context_kernel, TILE | {"WIDTH": gpu.WIDTH, "PARTS": 8}, gpu.WARPS, 4 * gpu.ROWS * gpu.COLUMNS,
-    ),
-    "weights": (gpu_kernels.weights_kernel, TILE, gpu.WARPS, 4 * gpu.ROWS * gpu.COLUMNS),
-    "gradient of queries": (
-        gpu_kernels.gradient_kernel,
-        {"KEYS_INSIDE": True, "WITH_VECTOR": True, "TILE": gpu.COLUMNS,
-         "ROWS": gpu.GRADIENT_ROWS, "CHANNELS": gpu.GRADIENT_CHANNELS},
-        4, 2 * gpu.GRADIENT_ROWS * gpu.GRADIENT_CHANNELS,
-    ),
-    "gradient of keys": (
-        gpu_kernels.gradient_kernel,
-        {"KEYS_INSIDE": False, "WITH_VECTOR": False, "TILE": gpu.COLUMNS,
-         "ROWS": gpu.GRADIENT_ROWS, "CHANNELS": gpu.GRADIENT_CHANNELS},
-        4, 2 * gpu.GRADIENT_ROWS * gpu.GRADIENT_CHANNELS,
-    ),
-}  # fmt: skip
+SCORES = {"ROWS": gpu.ROWS, "COLUMNS": gpu.COLUMNS, "HAS_MASK": True}
+GRADIENT = {"TILE": gpu.COLUMNS, "ROWS": gpu.GRADIENT_ROWS, "CHANNELS": gpu.GRADIENT_CHANNELS}
+KERNELS = {  # kernel, its constants, its warps
+    "context": (gpu_kernels.context_kernel, SCORES | {"WIDTH": gpu.WIDTH, "PARTS": 1}, gpu.WARPS),
+    "context in parts": (gpu_kernels.context_kernel, SCORES | {"WIDTH": gpu.WIDTH, "PARTS": 8}, gpu.WARPS),
+    "weights": (gpu_kernels.weights_kernel, SCORES, gpu.WARPS),
+    "gradient of queries": (gpu_kernels.gradient_kernel, GRADIENT | {"KEYS_INSIDE": True, "WITH_VECTOR": True}, 4),
+    "gradient of keys": (gpu_kernels.gradient_kernel, GRADIENT | {"KEYS_INSIDE": False, "WITH_VECTOR": False}, 4),
+}
 
 
 def compiled(kernel, constants, warps, dtype):
@@ -100,7 +89,11 @@ def counts(body: list[str]) -> collections.Counter:
 
 
 if __name__ == "__main__":
-    for name, (kernel, constants, warps, elements) in KERNELS.items():
+    for name, (kernel, constants, warps) in KERNELS.items():
+        # (query, key, channel) triples that a loop takes at a time: four channels of a tile, or two others of a block
+        elements = (
+            4 * gpu.ROWS * gpu.COLUMNS if "COLUMNS" in constants else 2 * gpu.GRADIENT_ROWS * gpu.GRADIENT_CHANNELS
+        )
         for dtype in ("fp32", "bf16", "fp16"):
             binary = compiled(kernel, constants, warps, dtype)
             registers, code = disassembled(binary.asm["cubin"])
@@ -110,7 +103,7 @@ if __name__ == "__main__":
                 "dtype": dtype,
                 "registers": registers,
                 "shared": binary.metadata.shared,
-                "elements": elements / (32 * warps),  # per thread and time round
+                "elements": elements / (32 * warps),  # a thread's share
                 "loops": [dict(count) for count in found],
             }
             print(json.dumps(report), flush=True)

@@ -15,7 +15,7 @@ from .formula import differentiable_gradients
 Array = np.ndarray
 
 FEW_QUERIES = 2  # up to here a tanh per element costs less than preparing rows and tiles
-EXPONENTIAL = 4  # in elements: about the work of one exponential
+LIMITS = np.array([QUERY_REACH, REACH], f32)
 
 
 def additive_attention(
@@ -26,25 +26,18 @@ def additive_attention(
     return _AdditiveAttention.apply(query, key, value, score_vector, mask)
 
 
-def _weights(query: Array, key: Array, score_vector: Array, mask: Array, limits: Array) -> tuple[Array, Array | None]:
+def _weights(query: Array, key: Array, score_vector: Array, mask: Array, seen: Array) -> tuple[Array, Array | None]:
     """The weights (B, Tq, Tk), and the shift (B, A) that makes exponentials of these inputs safe, if there is one."""
     (batch, queries, width), keys = query.shape, key.shape[1]
     out = np.empty((batch, queries, keys), f32)
-    elements = out.size * width
     shift = _shift(key) if queries > FEW_QUERIES else None
     if shift is None:
-        arrays = query, key, score_vector, mask, limits, out
-        threads.run(cpu_loops.direct_weights, batch * queries, elements, *arrays)
-        return out, None
-
-    sign, heights, centre, size = _fold(score_vector)
-    exp_query = _exponentials(query, sign, shift, QUERY_REACH, heights, _padded(queries, cpu_loops.ROWS))
-    exp_key = _exponentials(key, sign, -shift, REACH, np.ones_like(sign), _padded(keys, cpu_loops.KEYS))
-    count = exp_key.shape[2] // cpu_loops.KEYS
-    tiles = np.empty((batch, count, exp_key.shape[1], cpu_loops.CHANNELS, cpu_loops.KEYS), f32)
-    threads.run(cpu_loops.transposed, batch * count, tiles.size, exp_key, tiles)
-    arrays = exp_query, tiles, heights, centre, size, mask, limits, out
-    threads.run(cpu_loops.weights, batch * exp_query.shape[2] // cpu_loops.ROWS, elements, *arrays)
+        loop, tasks, arrays = cpu_loops.direct_weights, batch * queries, (query, key, score_vector)
+    else:
+        loop, tasks = cpu_loops.weights, batch * -(-queries // cpu_loops.ROWS)
+        sign, *vector = _fold(score_vector)
+        arrays = query, key, sign, shift, LIMITS, *vector
+    threads.run(loop, tasks, out.size * width, *arrays, mask, out, seen)
     return out, shift
 
 
@@ -57,52 +50,36 @@ def _shift(key: Array) -> Array | None:
 
 def _fold(score_vector: Array) -> tuple[Array, Array, Array, np.float32]:
     """The signs of a score vector (A,), 1/|w|, half the sum of each group's |w|, and what |w| is relative to."""
-    padded = _padded(score_vector.size, cpu_loops.GROUP)
-    sign, heights, centre = np.empty_like(score_vector), np.empty(padded, f32), np.empty(padded // cpu_loops.GROUP, f32)
+    groups = -(-score_vector.size // cpu_loops.GROUP)
+    sign, heights, centre = np.empty_like(score_vector), np.empty(groups * cpu_loops.GROUP, f32), np.empty(groups, f32)
     size = cpu_loops.fold(score_vector, sign, heights, centre)
     return sign, heights, centre, f32(size)
 
 
-def _exponentials(x: Array, sign: Array, shift: Array, reach: float, factor: Array, rows: int) -> Array:
-    """factor e^{2 sign (x + shift)} (B, blocks, rows, CHANNELS) of x (B, T, A), zero where it is larger than x."""
-    blocks = _padded(x.shape[2], cpu_loops.CHANNELS) // cpu_loops.CHANNELS
-    out = np.empty((x.shape[0], blocks, rows, cpu_loops.CHANNELS), f32)
-    arrays = x, sign, shift, f32(reach), factor, out
-    threads.run(cpu_loops.exponentials, x.shape[0] * blocks, EXPONENTIAL * out.size, *arrays)
-    return out
-
-
 def _score_gradients(
-    query: Array, key: Array, score_vector: Array, slopes: Array, limits: Array, shift: Array | None
+    query: Array, key: Array, score_vector: Array, slopes: Array, seen: Array, shift: Array | None
 ) -> tuple[Array, Array, Array]:
     """The gradients of query, key and score_vector from those of the scores, slopes (B, Tq padded to ROWS, Tk)."""
     batch, keys, width = key.shape
-    query_grad, key_grad = np.empty_like(query), np.empty_like(key)
-    vector_sums = np.empty((batch, width))
+    query_grad, key_grad, vector_sums = np.empty_like(query), np.empty_like(key), np.empty((batch, width))
     if shift is None:
-        loop, tasks, factor = cpu_loops.direct_gradients, batch, score_vector
+        loop, tasks, arrays, factor = cpu_loops.direct_gradients, batch, (query, key), score_vector
     else:
-        sign, ones = np.where(score_vector < 0, f32(-1), f32(1)), np.ones_like(score_vector)
-        query = _exponentials(query, sign, shift, QUERY_REACH, ones, slopes.shape[1])
-        key = _exponentials(key, sign, -shift, REACH, ones, keys)
-        loop, tasks, factor = cpu_loops.gradients, batch * query.shape[1], 4 * score_vector
-    arrays = query, key, slopes, limits, factor, query_grad, key_grad, vector_sums
-    threads.run(loop, tasks, query_grad.size * keys, *arrays)
+        loop, tasks = cpu_loops.gradients, batch * -(-width // cpu_loops.CHANNELS)
+        sign = np.where(score_vector < 0, f32(-1), f32(1))
+        arrays, factor = (query, key, sign, shift, LIMITS), 4 * score_vector
+    threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, factor, query_grad, key_grad, vector_sums)
     vector_grad = vector_sums.sum(0).astype(f32)
     return query_grad, key_grad, vector_grad if shift is None else -2 * sign * vector_grad
 
 
-def _limits(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Array, Array]:
+def _seen(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Array, Array]:
     """mask as (B or 1, Tq or 1, Tk) bytes, and one more than the last key that each query may attend to (B, Tq)."""
     if mask is None:
         return np.ones((1, 1, keys), np.uint8), np.full((batch, queries), keys)
     array = np.ascontiguousarray(np.broadcast_to(mask.numpy(), (*(1,) * (3 - mask.ndim), *mask.shape[:-1], keys)))
-    limits = (array * np.arange(1, keys + 1)).max(-1)
-    return array.view(np.uint8), np.ascontiguousarray(np.broadcast_to(limits, (batch, queries)))
-
-
-def _padded(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
+    seen = (array * np.arange(1, keys + 1)).max(-1)
+    return array.view(np.uint8), np.ascontiguousarray(np.broadcast_to(seen, (batch, queries)))
 
 
 def _array(tensor: Tensor) -> Array:
@@ -114,8 +91,8 @@ class _AdditiveAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query, key, value, score_vector, mask):
-        ctx.bytes, ctx.limits = _limits(mask, *query.shape[:2], key.size(1))
-        weights, ctx.shift = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.limits)
+        ctx.bytes, ctx.seen = _seen(mask, *query.shape[:2], key.size(1))
+        weights, ctx.shift = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
         weights = torch.from_numpy(weights)
         ctx.save_for_backward(query, key, value, score_vector, mask, weights)
         ctx.set_materialize_grads(False)
@@ -137,10 +114,11 @@ class _AdditiveAttention(torch.autograd.Function):
             return None, None, value_grad, None, None
 
         # ∂loss/∂score = w (g - Σ w g), the softmax's gradient; rows that pad are zero
-        slopes = torch.zeros(weights.size(0), _padded(weights.size(1), cpu_loops.ROWS), weights.size(2))
-        products = torch.mul(weights, weights_grad, out=slopes[:, : weights.size(1)])
+        batch, queries, keys = weights.shape
+        slopes = torch.zeros(batch, queries + -queries % cpu_loops.ROWS, keys)
+        products = torch.mul(weights, weights_grad, out=slopes[:, :queries])
         products.addcmul_(weights, products.sum(-1, keepdim=True), value=-1)
-        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.limits, ctx.shift
+        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shift
         query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*inputs))
         return query_grad, key_grad, value_grad, vector_grad, None
 
@@ -152,12 +130,12 @@ def compile_once() -> None:
     announcement.daemon = True
     announcement.start()
     query, key, score_vector = np.ones((1, FEW_QUERIES + 1, 1), f32), np.ones((1, 1, 1), f32), np.ones(1, f32)
-    mask, limits = _limits(None, 1, FEW_QUERIES + 1, 1)
+    mask, seen = _seen(None, 1, FEW_QUERIES + 1, 1)
     slopes = np.ones((1, cpu_loops.ROWS, 1), f32)
     try:
         for few in (query, query[:, :1]):
             few = np.ascontiguousarray(few)
-            _, shift = _weights(few, key, score_vector, mask, limits)
-            _score_gradients(few, key, score_vector, slopes, limits, shift)
+            _, shift = _weights(few, key, score_vector, mask, seen)
+            _score_gradients(few, key, score_vector, slopes, seen, shift)
     finally:
         announcement.cancel()

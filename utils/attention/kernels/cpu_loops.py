@@ -1,8 +1,8 @@
 """Additive attention on the CPU: the loops, compiled by numba. `folding.py` has the algebra.
 
-Where E_q = e^{2q} and E_k = e^{2k} are at hand (`exponentials`, `tiles`), `weights` and `gradients` only multiply, add
-and divide. `direct_weights` and `direct_gradients` take a tanh per element instead: for inputs of any size, and for
-few queries.
+`weights` and `gradients` take the exponentials E_q = e^{2q} and E_k = e^{2k} of a few rows at a time and then only
+multiply, add and divide. `direct_weights` and `direct_gradients` take a tanh per element instead: for inputs of any
+size, and for few queries.
 
 Every loop takes a range of tasks (start, stop) and writes only what belongs to them. Arrays are float32 and
 C-contiguous unless said otherwise. What lets the compiler fill whole vector registers: innermost loops of a constant
@@ -135,51 +135,44 @@ def middles(start, stop, key, step, middle, distance):
 
 
 @exact
-def exponentials(start, stop, x, sign, shift, limit, factor, out):
-    """out[b, block, t] = factor exp(2 clip(sign (x[b, t] + shift[b]))), CHANNELS at a time; task: a block of a batch.
+def _exponentials(x, begin, first, sign, shift, limit, out):
+    """out[t, h] = exp(2 clip(sign (x[begin + t] + shift))) for CHANNELS channels from the first on.
 
-    x (B, T, A), sign and factor (A,), shift (B, A), out (B, blocks, at least T, CHANNELS): zero where it is larger.
+    x (T, A), sign and shift (A,), out (rows, CHANNELS): zero where there is no row or channel.
     """
     _widest_registers()
-    length, width = x.shape[1], x.shape[2]
-    blocks = out.shape[1]
-    for task in range(start, stop):
-        b, block = task // blocks, task % blocks
-        first = unsigned(block * CHANNELS)
-        channels = min(CHANNELS, width - block * CHANNELS)
-        for t in range(length):
-            for h in range(unsigned(channels)):
-                shifted = sign[first + h] * (x[b, t, first + h] + shift[b, first + h])
-                out[b, block, t, h] = factor[first + h] * _exp(TWO * _clip(shifted, limit))
-            for h in range(channels, CHANNELS):
-                out[b, block, t, h] = ZERO
-        for t in range(length, out.shape[2]):
-            for h in range(CHANNELS):
-                out[b, block, t, h] = ZERO
+    rows = min(out.shape[0], x.shape[0] - begin)
+    channels = min(CHANNELS, x.shape[1] - first)
+    begin, first = unsigned(begin), unsigned(first)
+    for t in range(unsigned(rows)):
+        for h in range(unsigned(channels)):
+            shifted = sign[first + h] * (x[begin + t, first + h] + shift[first + h])
+            out[t, h] = _exp(TWO * _clip(shifted, limit))
+        for h in range(channels, CHANNELS):
+            out[t, h] = ZERO
+    for t in range(rows, out.shape[0]):
+        for h in range(CHANNELS):
+            out[t, h] = ZERO
 
 
 @exact
-def transposed(start, stop, blocks, out):
-    """out[b, tile, block, h, j] = blocks[b, block, tile · KEYS + j, h]; task: a tile of a batch.
-
-    blocks (B, blocks, at least tiles · KEYS, CHANNELS), out (B, tiles, blocks, CHANNELS, KEYS): keys side by side.
-    """
-    tiles = out.shape[1]
-    for task in range(start, stop):
-        b, tile = task // tiles, task % tiles
-        for block in range(out.shape[2]):
+def _tiles(key, sign, shift, limit, block, out):
+    """out[tile, block, h, j]: the exponentials of a sequence's keys (Tk, A) with KEYS of them side by side."""
+    for tile in range(out.shape[0]):
+        for strip in range(out.shape[1]):
+            _exponentials(key, tile * KEYS, strip * CHANNELS, sign, shift, limit, block)
             for h in range(CHANNELS):
                 for j in range(KEYS):
-                    out[b, tile, block, h, j] = blocks[b, block, tile * KEYS + j, h]
+                    out[tile, strip, h, j] = block[j, h]
 
 
 @exact
-def _tile_sums(query, row, tile, heights, centre, sums):
-    """sums[r, j] = Σ_h 1 / (query[row + r, h] E_k[h, j] + heights[h]), less its centre, for ROWS queries and KEYS keys.
+def _tile_sums(query, tile, heights, centre, sums):
+    """sums[r, j] = Σ_h 1 / ((E_q[r, h] E_k[h, j] + 1) heights[h]), less its centre, for ROWS queries and KEYS keys.
 
-    query (blocks, Tq, CHANNELS) holds E_q · heights, tile (blocks, CHANNELS, KEYS) E_k, and heights (A padded to GROUP)
-    1/|w_h|. The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the sums
-    small and their rounding with them.
+    query (blocks, ROWS, CHANNELS) holds E_q, tile (blocks, CHANNELS, KEYS) E_k, heights (A padded to GROUP) 1/|w_h|.
+    The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the sums small and
+    their rounding with them.
     """
     _widest_registers()
     for x in range(ROWS * KEYS):
@@ -189,8 +182,8 @@ def _tile_sums(query, row, tile, heights, centre, sums):
         middle = centre[group]
         c0, c1, c2, c3 = heights[4 * group], heights[4 * group + 1], heights[4 * group + 2], heights[4 * group + 3]
         for r in range(ROWS):
-            part = query[block, row + r]
-            a0, a1, a2, a3 = part[h], part[h + 1], part[h + 2], part[h + 3]
+            a0, a1 = query[block, r, h] * c0, query[block, r, h + 1] * c1
+            a2, a3 = query[block, r, h + 2] * c2, query[block, r, h + 3] * c3
             for j in range(KEYS):
                 d0 = _at_most(a0 * tile[block, h, j] + c0, LARGEST_OF_FOUR)
                 d1 = _at_most(a1 * tile[block, h + 1, j] + c1, LARGEST_OF_FOUR)
@@ -220,27 +213,38 @@ def _softmax(row, mask, limit, scale):
 
 
 @exact
-def weights(start, stop, query, key, heights, centre, scale, mask, limits, out):
+def weights(start, stop, query, key, sign, shift, limits, heights, centre, scale, mask, out, seen):
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
-    query (B, blocks, Tq padded to ROWS, CHANNELS) holds E_q · heights, key (B, tiles, blocks, CHANNELS, KEYS) E_k,
-    mask (B or 1, Tq or 1, Tk), limits (B, Tq) one more than the last key that each query may attend to.
+    query (B, Tq, A), key (B, Tk, A), sign (A,) and shift (B, A) as in `_exponentials`, limits the two clips of query
+    and key, heights and centre as in `_tile_sums`, scale what |w| is relative to, mask (B or 1, Tq or 1, Tk), and
+    seen (B, Tq) one more than the last key that each query may attend to.
     """
     length, keys = out.shape[1], out.shape[2]
-    groups = query.shape[2] // ROWS
+    groups = (length + ROWS - 1) // ROWS
+    blocks = (query.shape[2] + CHANNELS - 1) // CHANNELS
+    tiles = np.empty(((keys + KEYS - 1) // KEYS, blocks, CHANNELS, KEYS), f32)
+    block = np.empty((KEYS, CHANNELS), f32)
+    rows = np.empty((blocks, ROWS, CHANNELS), f32)
     sums = np.empty(ROWS * KEYS, f32)
+    ready = -1
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
+        if b != ready:
+            _tiles(key[b], sign, -shift[b], limits[1], block, tiles)
+            ready = b
+        for strip in range(blocks):
+            _exponentials(query[b], row, strip * CHANNELS, sign, shift[b], limits[0], rows[strip])
         here = min(ROWS, length - row)
-        limit = limits[b, row : row + here].max()
-        for tile in range((limit + KEYS - 1) // KEYS):
+        last = seen[b, row : row + here].max()
+        for tile in range((last + KEYS - 1) // KEYS):
             first = tile * KEYS
-            _tile_sums(query[b], row, key[b, tile], heights, centre, sums)
+            _tile_sums(rows, tiles[tile], heights, centre, sums)
             for r in range(here):
                 for j in range(min(KEYS, keys - first)):
                     out[b, row + r, first + j] = sums[r * KEYS + j]
         for i in range(row, row + here):
-            _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], limits[b, i], -TWO * scale)
+            _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], -TWO * scale)
 
 
 @exact
@@ -272,40 +276,41 @@ def _strip_gradients(query, key, slopes, row, first, last, sums, key_sums):
 
 
 @exact
-def gradients(start, stop, query, key, slopes, limits, factor, query_grad, key_grad, vector_sums):
+def gradients(start, stop, query, key, sign, shift, limits, slopes, seen, factor, query_grad, key_grad, vector_sums):
     """factor Σ_j s (r - r²) per query, factor Σ_i s (r - r²) per key, Σ_ij s r; task: a block of CHANNELS of a batch.
 
-    query (B, blocks, Tq padded to ROWS, CHANNELS) holds E_q, key (B, blocks, at least Tk, CHANNELS) E_k; slopes
-    s = ∂loss/∂score (B, Tq padded, Tk), zero in the padding; limits (B, Tq), factor (A,). Written: query_grad
-    (B, Tq, A), key_grad (B, Tk, A), and vector_sums (B, A) in float64.
+    query (B, Tq, A) to limits and seen as in `weights`; slopes s = ∂loss/∂score (B, Tq padded to ROWS, Tk), zero in the
+    padding; factor (A,). Written: query_grad (B, Tq, A), key_grad (B, Tk, A), and vector_sums (B, A) in float64.
     """
-    keys, width = key_grad.shape[1], key_grad.shape[2]
-    blocks, rows = query.shape[1], query.shape[2]
-    key_sums = np.empty((keys, CHANNELS), f32)
-    query_sums = np.empty((rows, CHANNELS), f32)
+    keys, width = key.shape[1], key.shape[2]
+    blocks, rows = (width + CHANNELS - 1) // CHANNELS, slopes.shape[1]
+    exp_query, query_sums = np.empty((rows, CHANNELS), f32), np.empty((rows, CHANNELS), f32)
+    exp_key, key_sums = np.empty((keys, CHANNELS), f32), np.empty((keys, CHANNELS), f32)
     sums = np.empty((ROWS + 1) * CHANNELS, f32)
     for task in range(start, stop):
-        b, block = task // blocks, task % blocks
-        first, channels = block * CHANNELS, min(CHANNELS, width - block * CHANNELS)
-        key_sums[:] = ZERO
+        b, first = task // blocks, task % blocks * CHANNELS
+        channels = min(CHANNELS, width - first)
+        _exponentials(query[b], 0, first, sign, shift[b], limits[0], exp_query)
+        _exponentials(key[b], 0, first, sign, -shift[b], limits[1], exp_key)
         query_sums[:] = ZERO
+        key_sums[:] = ZERO
         for h in range(channels):
             vector_sums[b, first + h] = 0
         for strip in range(0, keys, STRIP):
             for row in range(0, rows, ROWS):
-                last = min(strip + STRIP, limits[b, row : row + ROWS].max())
+                last = min(strip + STRIP, seen[b, row : row + ROWS].max())
                 if last <= strip:
                     continue
                 sums[:] = ZERO
-                here = query[b, block, row : row + ROWS].reshape(ROWS * CHANNELS)
-                _strip_gradients(here, key[b, block], slopes[b], row, strip, last, sums, key_sums)
+                here = exp_query[row : row + ROWS].reshape(ROWS * CHANNELS)
+                _strip_gradients(here, exp_key, slopes[b], row, strip, last, sums, key_sums)
                 for r in range(ROWS):
                     for h in range(CHANNELS):
                         query_sums[row + r, h] += sums[r * CHANNELS + h]
                 for h in range(channels):
                     vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
-        _scale(key_sums, factor, first, channels, key_grad[b])
         _scale(query_sums, factor, first, channels, query_grad[b])
+        _scale(key_sums, factor, first, channels, key_grad[b])
 
 
 @exact
@@ -336,14 +341,14 @@ def _direct_score(query, key, score_vector):
 
 
 @exact
-def direct_weights(start, stop, query, key, score_vector, mask, limits, out):
+def direct_weights(start, stop, query, key, score_vector, mask, out, seen):
     """out[b, i] = softmax_j(score), zero where the mask is 0; task: a query. query (B, Tq, A), key (B, Tk, A)."""
     length = query.shape[1]
     for task in range(start, stop):
         b, i = task // length, task % length
-        for j in range(limits[b, i]):
+        for j in range(seen[b, i]):
             out[b, i, j] = _direct_score(query[b, i], key[b, j], score_vector)
-        _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], limits[b, i], ONE)
+        _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], ONE)
 
 
 @exact
@@ -360,7 +365,7 @@ def _direct_row(query, key, slope, query_sums, key_sums, vector_sums):
 
 
 @exact
-def direct_gradients(start, stop, query, key, slopes, limits, factor, query_grad, key_grad, vector_sums):
+def direct_gradients(start, stop, query, key, slopes, seen, factor, query_grad, key_grad, vector_sums):
     """factor Σ_j s (1 - tanh²) per query, factor Σ_i s (1 - tanh²) per key, Σ_ij s tanh; task: a batch.
 
     query (B, Tq, A), key (B, Tk, A), slopes s (B, at least Tq, Tk); the rest as in `gradients`.
@@ -373,7 +378,7 @@ def direct_gradients(start, stop, query, key, slopes, limits, factor, query_grad
         vector_sums[b] = 0
         for i in range(query.shape[1]):
             sums[:] = ZERO
-            for j in range(limits[b, i]):
+            for j in range(seen[b, i]):
                 _direct_row(query[b, i], key[b, j], slopes[b, i, j], query_grad[b, i], key_grad[b, j], sums)
             for h in range(width):
                 vector_sums[b, h] += sums[h]

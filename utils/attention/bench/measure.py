@@ -1,0 +1,102 @@
+"""Times, errors and memory."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .. import additive_attention, reference
+
+Shape = tuple[int, int, int, int]
+IMPLEMENTATIONS = {"ours": additive_attention, "naive": reference.additive_attention}
+ELEMENTS_IN_FLOAT64 = 2**25
+
+
+def interleaved(calls: dict[str, Callable], seconds: float) -> dict[str, float]:
+    """The median milliseconds of each call, taken in turns for about the given time, at least three times each."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    for call in calls.values():
+        call()  # whatever is compiled or set up once
+    times = {name: [] for name in calls}
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or len(times["ours"]) < 3:
+        for name, call in calls.items():
+            wait()
+            start = time.perf_counter()
+            call()
+            wait()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def additive_inputs(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """query, key, value (as wide as the key) and score vector of N(0, 1) numbers, the last over √A."""
+    batch, queries, keys, width = shape
+    generator = torch.Generator().manual_seed(0)
+    sizes = (batch, queries, width), (batch, keys, width), (batch, keys, width), (width,)
+    query, key, value, score_vector = (torch.randn(size, generator=generator) for size in sizes)
+    return [x.to(device, dtype) for x in (query, key, value, score_vector / width**0.5)]
+
+
+def forward(function: Callable, inputs: list[Tensor]) -> Tensor:
+    with torch.no_grad():
+        return function(*inputs)
+
+
+def both_ways(function: Callable, inputs: list[Tensor]) -> list[Tensor]:
+    """The result, and the gradients of the inputs when that of every result is 1, 2, … over their number."""
+    inputs = [x.detach().requires_grad_() for x in inputs]
+    result = function(*inputs)
+    result_grad = torch.linspace(0, 1, result.numel(), device=result.device).view_as(result).to(result.dtype)
+    return [result.detach(), *torch.autograd.grad(result, inputs, result_grad)]
+
+
+def errors(ours: Callable, naive: Callable, inputs: list[Tensor]) -> tuple[float, float]:
+    """Ours and naive's against float64: the largest error of result and gradients, over each's largest number.
+
+    On as many queries of the first sequence as float64 has room for.
+    """
+    query, key, value, score_vector = inputs
+    few = max(1, ELEMENTS_IN_FLOAT64 // key[0].numel())
+    inputs = [query[:1, :few], key[:1], value[:1], score_vector]
+    exact = both_ways(naive, [x.double() for x in inputs])
+
+    def error(function: Callable) -> float:
+        pairs = zip(both_ways(function, inputs), exact, strict=True)
+        return max(((x.double() - y).abs().max() / y.abs().max()).item() for x, y in pairs)
+
+    return error(ours), error(naive)
+
+
+def peak(implementation: str, shape: Shape) -> float:
+    """Megabytes that a process needs above its inputs for one pass forward and backward, in a fresh one."""
+    if torch.cuda.is_available():
+        return _cuda_peak(implementation, shape)
+    command = [sys.executable, "-m", __spec__.name, implementation, *map(str, shape)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def _cuda_peak(implementation: str, shape: Shape) -> float:
+    inputs = additive_inputs(shape, "cuda")
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    both_ways(IMPLEMENTATIONS[implementation], inputs)
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
+
+
+def _own_peak(implementation: str, shape: Shape) -> float:
+    import resource
+
+    function, inputs = IMPLEMENTATIONS[implementation], additive_inputs(shape)
+    both_ways(function, additive_inputs((1, 8, 8, 512)))  # what is loaded once
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    both_ways(function, inputs)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+if __name__ == "__main__":
+    print(_own_peak(sys.argv[1], tuple(map(int, sys.argv[2:]))))

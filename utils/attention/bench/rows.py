@@ -1,0 +1,137 @@
+"""What is measured: one function per table, each a generator of rows."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from .. import KVCache, additive_attention, backend, depth_attention, dot_product_attention, reference
+from .machine import rates
+from .measure import additive_inputs, both_ways, errors, forward, interleaved, peak
+
+DECODER_STEP, TINY, PAPER = (80, 1, 50, 1000), (4, 16, 50, 100), (80, 50, 50, 1000)
+SHORT, NARROW, LONG, LONGEST = (8, 50, 50, 1000), (32, 64, 64, 128), (4, 512, 512, 128), (1, 2048, 2048, 64)
+ON_GPU = PAPER, (32, 512, 512, 256), (8, 2048, 2048, 128)
+
+
+@dataclass
+class Row:
+    """Times in milliseconds, memory in megabytes; naive is the formula, other the best other way."""
+
+    operation: str
+    shape: str
+    what: str
+    threads: int | None = None
+    backend: str | None = None
+    ours: float | None = None
+    naive: float | None = None
+    other: float | None = None
+    bound: float | None = None
+    error: float | None = None
+    naive_error: float | None = None
+    memory: float | None = None
+    naive_memory: float | None = None
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def compiled(function: Callable) -> Callable | None:
+    """What torch.compile makes of it, or None where there is no C++ compiler for it."""
+    try:
+        torch.compile(torch.tanh)(torch.zeros(1))
+    except Exception:  # torch.compile raises whatever its compiler does
+        return None
+    torch._dynamo.reset()
+    return torch.compile(function, dynamic=False)
+
+
+def additive_on_cpu(quick: bool) -> Iterator[Row]:
+    naive, machine, seconds = reference.additive_attention, rates(), 1 if quick else 5
+    all_threads = torch.get_num_threads()
+    for shape in (SHORT, NARROW, LONG) if quick else (DECODER_STEP, TINY, SHORT, NARROW, LONG, LONGEST):
+        inputs = additive_inputs(shape)
+        error, naive_error = errors(additive_attention, naive, inputs)
+        for threads in (1, all_threads) if shape in (LONG, LONGEST) and all_threads > 1 else (1,):
+            for run in (forward, both_ways):
+                calls = {"ours": additive_attention, "naive": naive}
+                if shape in (SHORT, NARROW) and not quick and (fused := compiled(naive)):
+                    calls["other"] = fused
+                with on_threads(threads):
+                    times = interleaved({k: partial(run, f, inputs) for k, f in calls.items()}, seconds)
+                bound = machine.additive_bound(shape, run is both_ways) if threads == 1 and shape[1] >= 50 else None
+                yield Row(
+                    "additive", str(shape), run.__name__, threads, backend(additive_attention, *inputs), **times,
+                    bound=bound, error=error, naive_error=naive_error,
+                )  # fmt: skip
+    if not quick:
+        for shape in (PAPER, LONGEST):
+            memory, naive_memory = peak("ours", shape), peak("naive", shape)
+            yield Row("additive", str(shape), "memory", memory=memory, naive_memory=naive_memory)
+
+
+def dot_product_on_cpu(quick: bool) -> Iterator[Row]:
+    torch.manual_seed(0)
+    for length in (256,) if quick else (256, 1024):
+        query, key, value = torch.randn(3, 2, 8, length, 64)
+        functions = {"ours": dot_product_attention, "naive": reference.dot_product_attention}
+        for run in (forward, both_ways):
+            calls = {name: partial(run, partial(f, causal=True), [query, key, value]) for name, f in functions.items()}
+            with on_threads(1):
+                name = backend(dot_product_attention, query, key, value, causal=True)
+                times = interleaved(calls, 1)
+            yield Row("dot product, causal", str((2, 8, length, 64)), run.__name__, 1, name, **times)
+    cache = KVCache()
+    query, key, value = torch.randn(4, 16, 1, 64), torch.randn(4, 4, 2048, 64), torch.randn(4, 4, 2048, 64)
+    cache.append(key, value)
+    calls = {"ours": partial(cache.attend, query), "naive": partial(reference.dot_product_attention, query, key, value)}
+    with on_threads(1):
+        times = interleaved(calls, 1)
+    yield Row("cache, 16 heads on 4", "(4, 16, 1, 64) on 2048", "forward", 1, **times)
+
+
+def depth_on_cpu(quick: bool) -> Iterator[Row]:
+    torch.manual_seed(0)
+    for layers, width in ((8, 256),) if quick else ((8, 256), (16, 512), (24, 1024)):
+        sources, query, weight = torch.randn(layers, 4, 256, width), torch.randn(width) / width**0.5, torch.rand(width)
+        for run in (forward, both_ways):
+            functions = {"ours": depth_attention, "naive": reference.depth_attention}
+            calls = {name: partial(run, f, [query, sources, weight]) for name, f in functions.items()}
+            with on_threads(1):
+                times = interleaved(calls, 1)
+            yield Row("depth, normed", str((layers, 4, 256, width)), run.__name__, 1, **times)
+
+
+def additive_on_gpu(quick: bool) -> Iterator[Row]:
+    naive = reference.additive_attention
+    for shape in ON_GPU[:2] if quick else ON_GPU:
+        for dtype in (torch.float32, torch.bfloat16):
+            inputs = additive_inputs(shape, "cuda", dtype)
+            error, naive_error = errors(additive_attention, naive, inputs)
+            for run in (forward, both_ways):
+                calls = {"ours": additive_attention, "naive": naive}
+                if not quick and (fused := compiled(naive)):
+                    calls["other"] = fused
+                times = interleaved({k: partial(run, f, inputs) for k, f in calls.items()}, 2)
+                name = f"{backend(additive_attention, *inputs)}, {str(dtype).removeprefix('torch.')}"
+                yield Row(
+                    "additive", str(shape), run.__name__, None, name, **times, error=error, naive_error=naive_error
+                )
+        yield Row("additive", str(shape), "memory", memory=peak("ours", shape), naive_memory=peak("naive", shape))
+
+
+def tables(quick: bool) -> dict[str, Iterator[Row]]:
+    """The tables that this machine can fill, by name."""
+    found = {"additive": additive_on_cpu, "dot product": dot_product_on_cpu, "depth": depth_on_cpu}
+    if torch.cuda.is_available():
+        found["additive on the GPU"] = additive_on_gpu
+    return {name: rows(quick) for name, rows in found.items()}
