@@ -31,7 +31,8 @@ def additive_attention(
     float32 on the CPU runs compiled loops, and so do bfloat16 and float16, computed in float32. A GPU runs Triton
     kernels for the three, whose memory grows with Tq + Tk when the weights are not asked for. float64 and tiny inputs
     take the plain formula, and so do gradients of gradients; these hold (B, Tq, Tk, A) numbers. Any finite input is
-    handled; a NaN gives NaN in every row that may see it. Results on the CPU are the same from run to run.
+    handled. A NaN in a query gives NaN in its row, in a key in every row that may attend to it, in a value in that
+    channel of every row. Results on the CPU are the same from run to run, on any number of threads.
 
     Raises ValueError if shapes, dtypes or devices do not fit. Source: Bahdanau et al. 2015, appendix A.1.2.
     """

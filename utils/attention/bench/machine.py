@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import torch
 
-from ..kernels.cpu_loops import _widest_registers, f32
+from ..kernels.cpu_loops import f32, widest_registers
 
 LANES = 2048  # numbers that stay in the first-level cache
 
@@ -35,7 +35,7 @@ class Rates:
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _divide(numbers, times):
-    _widest_registers()
+    widest_registers()
     for _ in range(times):
         for i in range(LANES):
             numbers[i] = f32(2) / numbers[i]
@@ -43,7 +43,7 @@ def _divide(numbers, times):
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _multiply_add(numbers, times):
-    _widest_registers()
+    widest_registers()
     for _ in range(times):
         for i in range(LANES):
             x = numbers[i]

@@ -1,7 +1,8 @@
 """Additive attention on the CPU as one differentiable step, on the loops of `cpu_loops`."""
 
 import functools
-import threading
+import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,25 +28,25 @@ def additive_attention(
 
 
 def _weights(query: Array, key: Array, score_vector: Array, mask: Array, seen: Array) -> tuple[Array, Array | None]:
-    """The weights (B, Tq, Tk), and the shift (B, A) that makes exponentials of these inputs safe, if there is one."""
+    """The weights (B, Tq, Tk), and the shifts (2, B, A) that make exponentials of these inputs safe, if there are any."""
     (batch, queries, width), keys = query.shape, key.shape[1]
     out = np.empty((batch, queries, keys), f32)
-    shift = _shift(key) if queries > FEW_QUERIES else None
-    if shift is None:
+    shifts = _shifts(key) if queries > FEW_QUERIES else None
+    if shifts is None:
         loop, tasks, arrays = cpu_loops.direct_weights, batch * queries, (query, key, score_vector)
     else:
         loop, tasks = cpu_loops.weights, batch * -(-queries // cpu_loops.ROWS)
         sign, *vector = _fold(score_vector)
-        arrays = query, key, sign, shift, LIMITS, *vector
+        arrays = query, key, sign, shifts, LIMITS, *vector
     threads.run(loop, tasks, out.size * width, *arrays, mask, out, seen)
-    return out, shift
+    return out, shifts
 
 
-def _shift(key: Array) -> Array | None:
-    """The middle of each channel's keys (B, A), or None if keys (B, Tk, A) lie too far from it, or are NaN."""
+def _shifts(key: Array) -> Array | None:
+    """What is added to queries and to keys (2, B, A), or None if keys (B, Tk, A) lie too far apart, or are NaN."""
     middle, distance = np.empty((2, key.shape[0], key.shape[2]), f32)
     threads.run(cpu_loops.middles, key.shape[0], key.size, key, f32(STEP), middle, distance)
-    return middle if distance.max() <= REACH else None
+    return np.stack([middle, -middle]) if distance.max() <= REACH else None
 
 
 def _fold(score_vector: Array) -> tuple[Array, Array, Array, np.float32]:
@@ -57,20 +58,20 @@ def _fold(score_vector: Array) -> tuple[Array, Array, Array, np.float32]:
 
 
 def _score_gradients(
-    query: Array, key: Array, score_vector: Array, slopes: Array, seen: Array, shift: Array | None
+    query: Array, key: Array, score_vector: Array, slopes: Array, seen: Array, shifts: Array | None
 ) -> tuple[Array, Array, Array]:
     """The gradients of query, key and score_vector from those of the scores, slopes (B, Tq padded to ROWS, Tk)."""
     batch, keys, width = key.shape
     query_grad, key_grad, vector_sums = np.empty_like(query), np.empty_like(key), np.empty((batch, width))
-    if shift is None:
+    if shifts is None:
         loop, tasks, arrays, factor = cpu_loops.direct_gradients, batch, (query, key), score_vector
     else:
         loop, tasks = cpu_loops.gradients, batch * -(-width // cpu_loops.CHANNELS)
         sign = np.where(score_vector < 0, f32(-1), f32(1))
-        arrays, factor = (query, key, sign, shift, LIMITS), 4 * score_vector
+        arrays, factor = (query, key, sign, shifts, LIMITS), 4 * score_vector
     threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, factor, query_grad, key_grad, vector_sums)
     vector_grad = vector_sums.sum(0).astype(f32)
-    return query_grad, key_grad, vector_grad if shift is None else -2 * sign * vector_grad
+    return query_grad, key_grad, vector_grad if shifts is None else -2 * sign * vector_grad
 
 
 def _seen(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Array, Array]:
@@ -92,7 +93,7 @@ class _AdditiveAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, key, value, score_vector, mask):
         ctx.bytes, ctx.seen = _seen(mask, *query.shape[:2], key.size(1))
-        weights, ctx.shift = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
+        weights, ctx.shifts = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
         weights = torch.from_numpy(weights)
         ctx.save_for_backward(query, key, value, score_vector, mask, weights)
         ctx.set_materialize_grads(False)
@@ -118,24 +119,26 @@ class _AdditiveAttention(torch.autograd.Function):
         slopes = torch.zeros(batch, queries + -queries % cpu_loops.ROWS, keys)
         products = torch.mul(weights, weights_grad, out=slopes[:, :queries])
         products.addcmul_(weights, products.sum(-1, keepdim=True), value=-1)
-        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shift
+        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shifts
         query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*inputs))
         return query_grad, key_grad, value_grad, vector_grad, None
 
 
 @functools.cache
 def compile_once() -> None:
-    """Compile every loop, or load what an earlier process compiled; say so where it takes more than a moment."""
-    announcement = threading.Timer(1.5, print, ["Compiling additive attention for this CPU, once: about ten seconds."])
-    announcement.daemon = True
-    announcement.start()
+    """Compile every loop, or load what an earlier process compiled; say so where it has to be compiled."""
+    if not _compiled_before(cpu_loops.gradients):
+        print("Compiling additive attention for this machine, once: about ten seconds.", flush=True)
     query, key, score_vector = np.ones((1, FEW_QUERIES + 1, 1), f32), np.ones((1, 1, 1), f32), np.ones(1, f32)
     mask, seen = _seen(None, 1, FEW_QUERIES + 1, 1)
     slopes = np.ones((1, cpu_loops.ROWS, 1), f32)
-    try:
-        for few in (query, query[:, :1]):
-            few = np.ascontiguousarray(few)
-            _, shift = _weights(few, key, score_vector, mask, seen)
-            _score_gradients(few, key, score_vector, slopes, seen, shift)
-    finally:
-        announcement.cancel()
+    for some in (query, np.ascontiguousarray(query[:, :1])):
+        _, shifts = _weights(some, key, score_vector, mask, seen)
+        _score_gradients(some, key, score_vector, slopes, seen, shifts)
+
+
+def _compiled_before(loop) -> bool:
+    """Whether numba's cache on disk has an entry for a loop, in this version of Python."""
+    code, version = loop.py_func.__code__, "".join(map(str, sys.version_info[:2]))
+    index = f"*.{loop.__name__}-{code.co_firstlineno}.py{version}.nbi"
+    return any(Path(loop.stats.cache_path).glob(index))

@@ -7,6 +7,7 @@ size, and for few queries.
 Every loop takes a range of tasks (start, stop) and writes only what belongs to them. Arrays are float32 and
 C-contiguous unless said otherwise. What lets the compiler fill whole vector registers: innermost loops of a constant
 width (KEYS, CHANNELS), few arrays per loop, and indices that cannot be negative: `unsigned` where it does not see that.
+All in one module: numba's cache sees a change of the file that a loop is in, not of one that it calls into.
 """
 
 import numba
@@ -25,6 +26,7 @@ ZERO, ONE, TWO = f32(0), f32(1), f32(2)
 LARGEST_OF_FOUR = f32(2.0**31)  # four of them multiplied are still finite
 SMALLEST = f32(2.0**-30)  # of a weight, relative to the largest
 LARGEST_OF_TWO = f32(2.0**62)
+ROUNDING = f32(1.5 * 2**23)  # adding it leaves no room for a fraction
 SATURATED = f32(7.998811)  # tanh of it is 1 in float32
 
 # `contract` allows fused multiply-adds, `nsz` ignores the sign of zero. Nothing that changes a NaN or an order of sums.
@@ -34,7 +36,7 @@ reordered = numba.njit(error_model="numpy", fastmath={"contract", "nsz", "reasso
 
 
 @intrinsic
-def _widest_registers(context):
+def widest_registers(context):
     """Ask the compiler for 512-bit registers where there are any; left alone it stays at 256."""
 
     def generate(context, builder, signature, arguments):
@@ -60,8 +62,8 @@ def _clip(x, limit):
 @exact
 def _exp(x):
     """e^x for |x| ≤ 87 to about one unit in the last place. Source: Cephes, expf."""
-    shifted = x * f32(1.44269504) + f32(12582912)  # + 1.5 · 2²³: the integer part lands in the lowest bits
-    n = shifted - f32(12582912)
+    shifted = x * f32(1.44269504) + ROUNDING
+    n = shifted - ROUNDING
     r = x - n * f32(0.693359375)  # x - n ln 2, with ln 2 in two parts
     r = r + n * f32(2.12194440e-4)
     p = f32(1.9875691500e-4)
@@ -71,7 +73,7 @@ def _exp(x):
     p = p * r + f32(1.6666665459e-1)
     p = p * r + f32(5.0000001201e-1)
     p = p * (r * r) + r + ONE
-    bits = np.float32(shifted).view(np.int32)
+    bits = np.float32(shifted).view(np.int32)  # the integer is in the lowest
     return p * np.int32((bits + np.int32(127)) << np.int32(23)).view(np.float32)  # 2ⁿ by its exponent's bits
 
 
@@ -120,18 +122,18 @@ def middles(start, stop, key, step, middle, distance):
     """The middle of each channel's keys, to a multiple of step, and how far keys go from it (B, A); task: a batch."""
     for b in range(start, stop):
         low, high = middle[b], distance[b]
-        low[:] = key[b, 0]
-        high[:] = key[b, 0]
+        for h in range(low.shape[0]):
+            low[h] = high[h] = key[b, 0, h]
         for t in range(1, key.shape[1]):
             row = key[b, t]
-            for h in range(row.shape[0]):
+            for h in range(low.shape[0]):
                 x = row[h]
                 low[h] = x if x < low[h] or x != x else low[h]  # a NaN stays
                 high[h] = x if x > high[h] or x != x else high[h]
-        for h in range(key.shape[2]):
+        for h in range(low.shape[0]):
             m = step * np.rint((low[h] / TWO + high[h] / TWO) / step)
-            distance[b, h] = max(high[h] - m, m - low[h])
-            middle[b, h] = m
+            high[h] = max(high[h] - m, m - low[h])
+            low[h] = m
 
 
 @exact
@@ -140,7 +142,7 @@ def _exponentials(x, begin, first, sign, shift, limit, out):
 
     x (T, A), sign and shift (A,), out (rows, CHANNELS): zero where there is no row or channel.
     """
-    _widest_registers()
+    widest_registers()
     rows = min(out.shape[0], x.shape[0] - begin)
     channels = min(CHANNELS, x.shape[1] - first)
     begin, first = unsigned(begin), unsigned(first)
@@ -174,7 +176,7 @@ def _tile_sums(query, tile, heights, centre, sums):
     The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the sums small and
     their rounding with them.
     """
-    _widest_registers()
+    widest_registers()
     for x in range(ROWS * KEYS):
         sums[x] = ZERO
     for group in range(centre.shape[0]):
@@ -213,11 +215,27 @@ def _softmax(row, mask, limit, scale):
 
 
 @exact
-def weights(start, stop, query, key, sign, shift, limits, heights, centre, scale, mask, out, seen):
+def _fill(out, x):
+    for t in range(out.shape[0]):
+        for h in range(out.shape[1]):
+            out[t, h] = x
+
+
+@exact
+def _last(seen, row):
+    """The largest of ROWS entries from a row on, as far as there are so many."""
+    last = 0
+    for i in range(row, min(row + ROWS, seen.shape[0])):
+        last = max(last, seen[i])
+    return last
+
+
+@exact
+def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scale, mask, out, seen):
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
-    query (B, Tq, A), key (B, Tk, A), sign (A,) and shift (B, A) as in `_exponentials`, limits the two clips of query
-    and key, heights and centre as in `_tile_sums`, scale what |w| is relative to, mask (B or 1, Tq or 1, Tk), and
+    query (B, Tq, A), key (B, Tk, A), sign (A,), shifts (2, B, A) and limits (2,) of query and key as in
+    `_exponentials`, heights and centre as in `_tile_sums`, scale what |w| is relative to, mask (B or 1, Tq or 1, Tk), and
     seen (B, Tq) one more than the last key that each query may attend to.
     """
     length, keys = out.shape[1], out.shape[2]
@@ -231,12 +249,12 @@ def weights(start, stop, query, key, sign, shift, limits, heights, centre, scale
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
         if b != ready:
-            _tiles(key[b], sign, -shift[b], limits[1], block, tiles)
+            _tiles(key[b], sign, shifts[1, b], limits[1], block, tiles)
             ready = b
         for strip in range(blocks):
-            _exponentials(query[b], row, strip * CHANNELS, sign, shift[b], limits[0], rows[strip])
+            _exponentials(query[b], row, strip * CHANNELS, sign, shifts[0, b], limits[0], rows[strip])
         here = min(ROWS, length - row)
-        last = seen[b, row : row + here].max()
+        last = _last(seen[b], row)
         for tile in range((last + KEYS - 1) // KEYS):
             first = tile * KEYS
             _tile_sums(rows, tiles[tile], heights, centre, sums)
@@ -254,7 +272,7 @@ def _strip_gradients(query, key, slopes, row, first, last, sums, key_sums):
     r = 1 / (1 + E_q E_k). Per query into the first ROWS rows of `sums`, per key into `key_sums`; slope · r into the
     last row of `sums`. Queries share a division in pairs.
     """
-    _widest_registers()
+    widest_registers()
     for j in range(first, last):
         s0, s1, s2, s3 = slopes[row, j], slopes[row + 1, j], slopes[row + 2, j], slopes[row + 3, j]
         for h in range(CHANNELS):
@@ -276,7 +294,7 @@ def _strip_gradients(query, key, slopes, row, first, last, sums, key_sums):
 
 
 @exact
-def gradients(start, stop, query, key, sign, shift, limits, slopes, seen, factor, query_grad, key_grad, vector_sums):
+def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, factor, query_grad, key_grad, vector_sums):
     """factor Σ_j s (r - r²) per query, factor Σ_i s (r - r²) per key, Σ_ij s r; task: a block of CHANNELS of a batch.
 
     query (B, Tq, A) to limits and seen as in `weights`; slopes s = ∂loss/∂score (B, Tq padded to ROWS, Tk), zero in the
@@ -290,18 +308,19 @@ def gradients(start, stop, query, key, sign, shift, limits, slopes, seen, factor
     for task in range(start, stop):
         b, first = task // blocks, task % blocks * CHANNELS
         channels = min(CHANNELS, width - first)
-        _exponentials(query[b], 0, first, sign, shift[b], limits[0], exp_query)
-        _exponentials(key[b], 0, first, sign, -shift[b], limits[1], exp_key)
-        query_sums[:] = ZERO
-        key_sums[:] = ZERO
+        _exponentials(query[b], 0, first, sign, shifts[0, b], limits[0], exp_query)
+        _exponentials(key[b], 0, first, sign, shifts[1, b], limits[1], exp_key)
+        _fill(query_sums, ZERO)
+        _fill(key_sums, ZERO)
         for h in range(channels):
             vector_sums[b, first + h] = 0
         for strip in range(0, keys, STRIP):
             for row in range(0, rows, ROWS):
-                last = min(strip + STRIP, seen[b, row : row + ROWS].max())
+                last = min(strip + STRIP, _last(seen[b], row))
                 if last <= strip:
                     continue
-                sums[:] = ZERO
+                for x in range(sums.shape[0]):
+                    sums[x] = ZERO
                 here = exp_query[row : row + ROWS].reshape(ROWS * CHANNELS)
                 _strip_gradients(here, exp_key, slopes[b], row, strip, last, sums, key_sums)
                 for r in range(ROWS):
@@ -325,7 +344,7 @@ def _scale(sums, factor, first, channels, out):
 @reordered
 def _direct_score(query, key, score_vector):
     """Σ_h w_h tanh(q_h + k_h) for rows of any finite size; channels share a division in pairs."""
-    _widest_registers()
+    widest_registers()
     half = query.shape[0] // 2
     q0, q1, k0, k1 = query[:half], query[half:], key[:half], key[half:]
     w0, w1 = score_vector[:half], score_vector[half:]
@@ -354,7 +373,7 @@ def direct_weights(start, stop, query, key, score_vector, mask, out, seen):
 @exact
 def _direct_row(query, key, slope, query_sums, key_sums, vector_sums):
     """Add slope (1 - tanh²) to query_sums and key_sums, and slope · tanh to vector_sums."""
-    _widest_registers()
+    widest_registers()
     for h in range(query.shape[0]):
         p, d = _tanh_fraction(_clip(query[h] + key[h], SATURATED))
         t = p / d
@@ -375,19 +394,14 @@ def direct_gradients(start, stop, query, key, slopes, seen, factor, query_grad, 
     for b in range(start, stop):
         _fill(query_grad[b], ZERO)
         _fill(key_grad[b], ZERO)
-        vector_sums[b] = 0
+        for h in range(width):
+            vector_sums[b, h] = 0
         for i in range(query.shape[1]):
-            sums[:] = ZERO
+            for h in range(width):
+                sums[h] = ZERO
             for j in range(seen[b, i]):
                 _direct_row(query[b, i], key[b, j], slopes[b, i, j], query_grad[b, i], key_grad[b, j], sums)
             for h in range(width):
                 vector_sums[b, h] += sums[h]
         _scale(query_grad[b], factor, 0, width, query_grad[b])
         _scale(key_grad[b], factor, 0, width, key_grad[b])
-
-
-@exact
-def _fill(out, x):
-    for t in range(out.shape[0]):
-        for h in range(out.shape[1]):
-            out[t, h] = x
