@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .inputs import check_kind
+from .reference import RMS_EPSILON
 
 
 def depth_attention(
@@ -22,19 +23,22 @@ def depth_attention(
     norm_weight (D,) the score is query · RMSNorm(source); there is no other scale. A query of zeros gives the mean.
     With return_weights also the weights (B, T, L).
 
-    Raises ValueError if shapes, dtypes or devices do not fit, or there is no source. Runs in PyTorch on any device, and
-    may be differentiated any number of times. Source: arXiv 2603.15031 (Attention Residuals).
+    Scores and sums of bfloat16 and float16 are in float32. Runs in PyTorch on any device, and may be differentiated any
+    number of times. Raises ValueError if shapes, dtypes or devices do not fit, or there is no source.
+    Source: arXiv 2603.15031 (Attention Residuals).
     """
     sources = list(sources)
     _check(query, sources, norm_weight)
-    if norm_weight is not None:
-        query = query * norm_weight
-    scores = torch.stack([_score(query, source, norm_weight is not None) for source in sources])  # (L, B, T)
-    weights = torch.softmax(scores, 0)
-    context = weights[0].unsqueeze(-1) * sources[0]
+    dtype = query.dtype
+    wide = torch.float64 if dtype == torch.float64 else torch.float32  # of scores and sums
+    query = query.to(wide) if norm_weight is None else query.to(wide) * norm_weight.to(wide)
+    scores = torch.stack([_score(query, source.to(wide), norm_weight is not None) for source in sources])
+    weights = torch.softmax(scores, 0)  # (L, B, T)
+    context = weights[0].unsqueeze(-1) * sources[0].to(wide)
     for weight, source in zip(weights[1:], sources[1:], strict=True):
-        context = torch.addcmul(context, weight.unsqueeze(-1), source)  # (B, T, D)
-    return (context, weights.permute(1, 2, 0)) if return_weights else context
+        context = torch.addcmul(context, weight.unsqueeze(-1), source.to(wide))  # (B, T, D)
+    context, weights = context.to(dtype), weights.permute(1, 2, 0).to(dtype)
+    return (context, weights) if return_weights else context
 
 
 def _score(query: Tensor, source: Tensor, normed: bool) -> Tensor:
@@ -43,7 +47,7 @@ def _score(query: Tensor, source: Tensor, normed: bool) -> Tensor:
     if not normed:
         return score
     mean_square = torch.linalg.vector_norm(source, dim=-1).square() / source.size(-1)
-    return score * torch.rsqrt(mean_square + torch.finfo(source.dtype).eps)
+    return score * torch.rsqrt(mean_square + RMS_EPSILON)
 
 
 def _check(query: Tensor, sources: list[Tensor], norm_weight: Tensor | None) -> None:

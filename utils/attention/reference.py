@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+RMS_EPSILON = 1e-6  # keeps a row of zeros from being divided by zero
+
 
 def softmax(scores: Tensor, dim: int = -1) -> Tensor:
     """Weights of the shape of scores: positive, summing to 1 along dim, for scores of any finite size."""
@@ -118,7 +120,7 @@ def additive_attention(
 
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
     """x (..., D) divided by the root of its mean square and times weight (D,). Source: Zhang and Sennrich 2019."""
-    return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + torch.finfo(x.dtype).eps) * weight
+    return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + RMS_EPSILON) * weight
 
 
 def depth_attention(

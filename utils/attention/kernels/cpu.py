@@ -28,7 +28,7 @@ def additive_attention(
 
 
 def _weights(query: Array, key: Array, score_vector: Array, mask: Array, seen: Array) -> tuple[Array, Array | None]:
-    """The weights (B, Tq, Tk), and the shifts (2, B, A) that make exponentials of these inputs safe, if there are any."""
+    """The weights (B, Tq, Tk), and the shifts (2, B, A) that make exponentials of these inputs safe, if any do."""
     (batch, queries, width), keys = query.shape, key.shape[1]
     out = np.empty((batch, queries, keys), f32)
     shifts = _shifts(key) if queries > FEW_QUERIES else None

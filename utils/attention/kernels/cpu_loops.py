@@ -27,7 +27,7 @@ LARGEST_OF_FOUR = f32(2.0**31)  # four of them multiplied are still finite
 SMALLEST = f32(2.0**-30)  # of a weight, relative to the largest
 LARGEST_OF_TWO = f32(2.0**62)
 ROUNDING = f32(1.5 * 2**23)  # adding it leaves no room for a fraction
-SATURATED = f32(7.998811)  # tanh of it is 1 in float32
+SATURATED = f32(9)  # tanh(9) is 1 in float32, and so is its fraction below
 
 # `contract` allows fused multiply-adds, `nsz` ignores the sign of zero. Nothing that changes a NaN or an order of sums.
 exact = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True, cache=True)
@@ -79,7 +79,7 @@ def _exp(x):
 
 @exact
 def _tanh_fraction(x):
-    """Numerator and denominator of tanh(x) for |x| ≤ SATURATED, good to 3e-7. Source: Eigen, the float ptanh."""
+    """Numerator and denominator of tanh(x) for |x| ≤ SATURATED, good to 3e-7. Source: Eigen, its tanh for floats."""
     y = x * x
     p = f32(-2.76076847742355e-16)
     p = p * y + f32(2.00018790482477e-13)
@@ -235,8 +235,8 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
     query (B, Tq, A), key (B, Tk, A), sign (A,), shifts (2, B, A) and limits (2,) of query and key as in
-    `_exponentials`, heights and centre as in `_tile_sums`, scale what |w| is relative to, mask (B or 1, Tq or 1, Tk), and
-    seen (B, Tq) one more than the last key that each query may attend to.
+    `_exponentials`, heights and centre as in `_tile_sums`, scale what |w| is relative to, mask (B or 1, Tq or 1, Tk),
+    and seen (B, Tq) one more than the last key that each query may attend to.
     """
     length, keys = out.shape[1], out.shape[2]
     groups = (length + ROWS - 1) // ROWS

@@ -18,5 +18,6 @@ def differentiable_gradients(
     wanted = [x for x in inputs if x.requires_grad]
     if not given or not wanted:
         return (None,) * len(inputs)
-    found = iter(torch.autograd.grad(*zip(*given, strict=True), wanted, create_graph=True, allow_unused=True))
+    outputs, grads = zip(*given, strict=True)
+    found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
     return tuple(next(found) if x.requires_grad else None for x in inputs)
