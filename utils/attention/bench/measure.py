@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -72,10 +73,15 @@ def errors(ours: Callable, naive: Callable, inputs: list[Tensor]) -> tuple[float
     return error(ours), error(naive)
 
 
-def peak(implementation: str, shape: Shape) -> float:
-    """Megabytes that a process needs above its inputs for one pass forward and backward, in a fresh one."""
+def peak(implementation: str, shape: Shape) -> float | None:
+    """Megabytes that a process needs above its inputs for one pass forward and backward, in a fresh one.
+
+    None where the system does not tell (only Linux does).
+    """
     if torch.cuda.is_available():
         return _cuda_peak(implementation, shape)
+    if sys.platform != "linux":
+        return None
     command = [sys.executable, "-m", __spec__.name, implementation, *map(str, shape)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
@@ -89,13 +95,17 @@ def _cuda_peak(implementation: str, shape: Shape) -> float:
 
 
 def _own_peak(implementation: str, shape: Shape) -> float:
-    import resource
-
     function, inputs = IMPLEMENTATIONS[implementation], additive_inputs(shape)
     both_ways(function, additive_inputs((1, 8, 8, 512)))  # what is loaded once
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _high_water()
     both_ways(function, inputs)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return _high_water() - before
+
+
+def _high_water() -> float:
+    """The most memory that this process has held so far, in megabytes."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 if __name__ == "__main__":
