@@ -306,3 +306,79 @@ def test_bad_input_is_named(inputs, options, message):
     with pytest.raises(ValueError) as raised:
         attention.additive_attention(*inputs, **options)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("queries", [1, 5])
+@pytest.mark.parametrize("garbage", [torch.nan, torch.inf, 1e38])
+def test_what_a_mask_hides_leaves_the_gradients_alone(queries, garbage):
+    def gradients(fill):
+        inputs = draw(queries=queries)
+        inputs[1][:, 5:] = fill
+        inputs[2][:, 5:] = (
+            fill if garbage == 1e38 else 0
+        )  # the formula, too, multiplies a value of NaN by a weight of 0
+        inputs = [x.requires_grad_() for x in inputs]
+        context = attention.additive_attention(*inputs, lengths=torch.tensor([5, 5]))
+        return torch.autograd.grad((4 * context).sum(), inputs)
+
+    for found, expected in zip(gradients(garbage), gradients(0.0), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e37, 2e38])
+def test_a_score_vector_with_a_huge_entry(size):
+    inputs = draw(1, 6, 40, 64, 4)
+    inputs[3][0] = size
+    inputs = [x.requires_grad_() for x in inputs]
+    context, weights = attention.additive_attention(*inputs, return_weights=True)
+    exact = reference.additive_attention(*(x.double() for x in inputs), return_weights=True)
+    torch.testing.assert_close(context.double(), exact[0], rtol=0, atol=1e-5)
+    assert torch.equal(weights == 1, exact[1] == 1) and (weights == 0).any()  # one key has it all
+    assert not any(x.isnan().any() for x in torch.autograd.grad(context.sum(), inputs))
+
+
+def test_under_autocast_it_stays_in_float32():
+    inputs = [x.requires_grad_() for x in draw()]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        context = attention.additive_attention(*inputs)
+    assert torch.equal(context, attention.additive_attention(*inputs))
+    context.sum().backward()
+    assert all(x.grad.isfinite().all() for x in inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int64])
+def test_lengths_of_any_whole_type(dtype):
+    inputs = draw(2, 3, 300, 8)
+    found = attention.additive_attention(*inputs, lengths=torch.tensor([100, 120]).to(dtype))
+    assert torch.equal(found, attention.additive_attention(*inputs, lengths=torch.tensor([100, 120])))
+
+
+def test_a_mask_without_axes():
+    inputs = draw()
+    assert torch.equal(attention.additive_attention(*inputs, torch.tensor(True)), attention.additive_attention(*inputs))
+    assert not attention.additive_attention(*inputs, torch.tensor(False)).any()
+
+
+def test_gradients_of_gradients_of_the_value_alone():
+    query, key, value, vector = draw()
+    value.requires_grad_()
+    context, weights = attention.additive_attention(query, key, value, vector, return_weights=True)
+    first = torch.autograd.grad((context * weights.sum()).square().sum(), value, create_graph=True)[0]
+    assert torch.autograd.grad(first.sum(), value)[0].isfinite().all()
+
+
+def test_after_the_main_thread_has_ended():
+    program = """
+import threading, time, torch
+from utils import attention
+torch.set_num_threads(2)
+inputs = [torch.randn(4, 200, 64), torch.randn(4, 200, 64), torch.randn(4, 200, 8), torch.randn(64)]
+attention.additive_attention(*inputs)
+def late():
+    threading.main_thread().join()
+    attention.additive_attention(*inputs)
+    print("done")
+threading.Thread(target=late).start()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "done\n", done.stderr

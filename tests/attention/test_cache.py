@@ -53,7 +53,7 @@ def test_a_mask_and_no_order():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="room must be at least one token, got 0"):
+    with pytest.raises(ValueError, match="room must be a whole number of tokens, at least one, got 0"):
         attention.KVCache(room=0)
     cache = attention.KVCache()
     with pytest.raises(ValueError, match="the cache is empty"):
@@ -72,3 +72,19 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="query width 3 and key width 4 differ"):
         cache.attend(torch.ones(1, 2, 1, 3))
     assert len(cache) == 1
+
+
+def test_started_in_inference_mode_and_continued_outside():
+    cache = attention.KVCache(room=2)
+    with torch.inference_mode():
+        cache.append(torch.ones(1, 1, 1, 2), torch.ones(1, 1, 1, 2))
+    cache.append(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))
+    assert cache.attend(torch.ones(1, 1, 1, 2)).eq(1).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 4), (1, 4, 3, 4), (2, 3, 1, 4), (3, 1, 4), (1, 1, 3, 3, 4)])
+def test_a_query_that_does_not_fit_the_cache_is_named(shape):
+    cache = attention.KVCache()
+    cache.append(torch.ones(1, 3, 5, 4), torch.ones(1, 3, 5, 4))
+    with pytest.raises(ValueError, match="with H a multiple of G"):
+        cache.attend(torch.ones(shape))

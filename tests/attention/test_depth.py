@@ -66,3 +66,11 @@ def test_bad_input_is_named(query, sources, weight, message):
     with pytest.raises(ValueError) as raised:
         attention.depth_attention(query, sources, weight)
     assert message in str(raised.value)
+
+
+def test_a_source_of_zeros_has_two_derivatives():
+    sources = [draw(1, 1, 4).requires_grad_(), torch.zeros(1, 1, 4).double().requires_grad_()]
+    context = attention.depth_attention(draw(4, seed=1), sources, torch.ones(4).double())
+    first = torch.autograd.grad(context.square().sum(), sources, create_graph=True)
+    second = torch.autograd.grad(sum(x.square().sum() for x in first), sources)
+    assert all(x.isfinite().all() for x in second)

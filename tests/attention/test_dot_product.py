@@ -132,7 +132,7 @@ def test_the_backend_is_named():
     name = attention.backend(attention.dot_product_attention, query, key, key, causal=True)
     assert name == "PyTorch flash attention"
     assert attention.backend(attention.dot_product_attention, query, key, key, return_weights=True) == "plain"
-    with pytest.raises(ValueError, match="only additive_attention, dot_product_attention choose a backend"):
+    with pytest.raises(ValueError, match="only additive_attention and dot_product_attention choose a backend"):
         attention.backend(attention.depth_attention, query, key)
 
 
@@ -170,3 +170,46 @@ def test_bad_input_is_named(case, message):
 def test_a_temperature_must_be_positive(temperature):
     with pytest.raises(ValueError, match=f"temperature must be positive, got {temperature}"):
         attention.soft_lookup(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1, 1), temperature)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_order_holds_with_a_scale_that_is_not_positive(scale, dtype):
+    inputs = [draw(1, 2, 64, 4, seed=i, dtype=dtype) for i in range(3)]
+    found = attention.dot_product_attention(*inputs, causal=True, scale=scale)
+    exact = reference.dot_product_attention(*(x.double() for x in inputs), causal=True, scale=scale)
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=10 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("garbage", [torch.nan, torch.inf, 3e38])
+@pytest.mark.parametrize("heads", [2, 4])
+def test_keys_that_no_query_may_attend_to_do_no_harm(garbage, heads):
+    query, key, value = draw(2, heads, 5, 4), draw(2, 2, 7, 4, seed=1), draw(2, 2, 7, 3, seed=2)
+    broken = key.clone()
+    broken[:, :, 5:] = garbage
+    mask = torch.arange(7) < 5
+    found = attention.dot_product_attention(query, broken, value, mask)
+    assert torch.equal(found, attention.dot_product_attention(query, key, value, mask))
+
+
+def test_grouped_heads_of_nothing():
+    for batch, width in ((0, 8), (1, 0)):
+        context = attention.dot_product_attention(
+            torch.ones(batch, 4, 3, width), torch.ones(batch, 2, 5, width), torch.ones(batch, 2, 5, 6)
+        )
+        assert torch.equal(context, torch.ones(batch, 4, 3, 6))
+
+
+def test_soft_lookup_does_not_group_heads():
+    with pytest.raises(ValueError, match="the leading axes do not fit"):
+        attention.soft_lookup(draw(2, 4, 5, 4), draw(2, 2, 7, 4), draw(2, 2, 7, 6))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_of_half_precision_are_computed_in_float32(dtype):
+    query, key, value = draw(1, 1, 9, 16, dtype=dtype) * 64, draw(1, 1, 9, 16, seed=1, dtype=dtype), draw(1, 1, 9, 3)
+    found = attention.dot_product_attention(query, key, value.to(dtype), return_weights=True)
+    exact = reference.dot_product_attention(query.double(), key.double(), value.to(dtype).double(), return_weights=True)
+    for ours, theirs in zip(found, exact, strict=True):
+        assert ours.dtype == dtype
+        torch.testing.assert_close(ours.double(), theirs, rtol=0, atol=TOLERANCE[dtype])

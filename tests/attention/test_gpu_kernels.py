@@ -40,8 +40,8 @@ def test_what_the_machine_code_for_hopper_holds():
         fast = [loop for loop in report["loops"] if loop.get("MUFU", 0) / report["elements"] == cheapest]
         assert 0.4 <= cheapest <= 0.55, f"{name}: {cheapest} special-function operations per element"
         assert report["shared"] <= 227 * 1024, f"{name}: more shared memory than a multiprocessor has"
-        # the loop with fewest instructions is the one over exponentials: 4.5 per element forward, 11 backward
-        allowed = 11.5 if "gradient" in name else 5
+        # the loop with fewest is the one over exponentials: 4.5 per element forward, 11 backward (12 by Triton 3.6)
+        allowed = 12 if "gradient" in name else 5
         assert min(sum(loop.values()) for loop in fast) / report["elements"] <= allowed, name
 
 

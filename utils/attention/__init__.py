@@ -25,7 +25,8 @@ def backend(function: Callable, *inputs, **options) -> str:
     >>> attention.backend(attention.dot_product_attention, query, key, value, causal=True)
     'PyTorch flash attention'
     """
-    named = {additive_attention: additive.backend, dot_product_attention: dot_product.backend}
-    if function not in named:
-        raise ValueError(f"only {', '.join(f.__name__ for f in named)} choose a backend; got {function}")
-    return named[function](*inputs, **options)
+    if function is additive_attention:
+        return additive.backend(*inputs, **options)
+    if function is dot_product_attention:
+        return dot_product.backend(*inputs, **options)
+    raise ValueError(f"only additive_attention and dot_product_attention choose a backend; got {function}")

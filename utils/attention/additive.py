@@ -13,6 +13,9 @@ from .inputs import check_kind, check_mask
 FEW_ELEMENTS = 2**14  # B Tq Tk A up to which the formula is as fast as any kernel
 
 
+WHOLE = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64}
+
+
 def additive_attention(
     query: Tensor,
     key: Tensor,
@@ -29,10 +32,10 @@ def additive_attention(
     A query that may attend to nothing gets zeros. With return_weights also the weights (B, Tq, Tk).
 
     float32 on the CPU runs compiled loops, and so do bfloat16 and float16, computed in float32. A GPU runs Triton
-    kernels for the three, whose memory grows with Tq + Tk when the weights are not asked for. float64 and tiny inputs
-    take the plain formula, and so do gradients of gradients; these hold (B, Tq, Tk, A) numbers. Any finite input is
-    handled. A NaN in a query gives NaN in its row, in a key in every row that may attend to it, in a value in that
-    channel of every row. Results on the CPU are the same from run to run, on any number of threads.
+    kernels for the three, whose memory grows with Tq + Tk when the weights are not asked for. float64, tiny inputs and
+    other devices take the plain formula, and so do gradients of gradients; these hold (B, Tq, Tk, A) numbers.
+    Any finite input is handled. A NaN in a query gives NaN in its row, in a key in every row that may attend to it, in
+    a value in that channel of every row. Results on the CPU are the same from run to run, on any number of threads.
 
     Raises ValueError if shapes, dtypes or devices do not fit. Source: Bahdanau et al. 2015, appendix A.1.2.
     """
@@ -61,7 +64,8 @@ def backend(query, key, value, score_vector, mask=None, lengths=None, return_wei
 
 
 def _way(query: Tensor, key: Tensor) -> str:
-    if query.dtype == torch.float64 or query.numel() * key.size(1) <= FEW_ELEMENTS:
+    few = query.numel() * key.size(1) <= FEW_ELEMENTS
+    if few or query.dtype == torch.float64 or query.device.type not in ("cpu", "cuda"):
         return "plain"
     return "triton" if query.is_cuda else "numba"
 
@@ -86,13 +90,14 @@ def _checked_mask(query, key, value, score_vector, mask, lengths) -> Tensor | No
 
 def _and_lengths(mask: Tensor | None, lengths: Tensor, key: Tensor) -> Tensor:
     batch, keys, _ = key.shape
-    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.dtype == torch.bool:
+    if not isinstance(lengths, Tensor) or lengths.dtype not in WHOLE:
         given = lengths.dtype if isinstance(lengths, Tensor) else type(lengths).__name__
         raise ValueError(f"lengths must be a tensor of whole numbers, got {given}")
     if lengths.shape != (batch,) or lengths.device != key.device:
         raise ValueError(
             f"lengths {tuple(lengths.shape)} on {lengths.device} must be (B,) = ({batch},) on {key.device}"
         )
+    lengths = lengths.long()
     if batch and not 0 <= lengths.amin() <= lengths.amax() <= keys:
         raise ValueError(f"lengths {lengths.tolist()} must lie between 0 and the number of keys, {keys}")
     counts = torch.arange(keys, device=key.device) < lengths[:, None, None]  # (B, 1, Tk)

@@ -18,8 +18,8 @@ class KVCache:
     """
 
     def __init__(self, room: int = FIRST_ROOM):
-        if room < 1:
-            raise ValueError(f"room must be at least one token, got {room}")
+        if not isinstance(room, int) or room < 1:
+            raise ValueError(f"room must be a whole number of tokens, at least one, got {room}")
         self._room = room
         self._key: Tensor | None = None
         self._value: Tensor | None = None
@@ -72,7 +72,12 @@ class KVCache:
         H may be a multiple of G. As `dot_product_attention` over all keys so far; causal lets each of several queries
         see the tokens up to its own.
         """
-        check_lookup(query, self.key, self.value)
+        key = self.key
+        check_lookup(query, key, self.value)
+        if query.ndim != 4 or query.size(0) != key.size(0) or key.size(1) and query.size(1) % key.size(1):
+            raise ValueError(
+                f"query {tuple(query.shape)} must be (B, H, n, Dk), with H a multiple of G, for keys {tuple(key.shape)}"
+            )
         return dot_product_attention(query, self.key, self.value, mask, causal)
 
     def _filled(self, buffer: Tensor | None) -> Tensor:
@@ -84,6 +89,7 @@ class KVCache:
     def _with_room(filled: Tensor, room: int) -> Tensor:
         """A buffer for room tokens that begins with the filled ones."""
         batch, groups, length, width = filled.shape
-        buffer = filled.new_empty(batch, groups, room, width)
+        with torch.inference_mode(False):  # so that later appends may write to it in any mode
+            buffer = torch.empty(batch, groups, room, width, dtype=filled.dtype, device=filled.device)
         buffer[:, :, :length] = filled
         return buffer

@@ -27,6 +27,8 @@ def depth_attention(
     number of times. Raises ValueError if shapes, dtypes or devices do not fit, or there is no source.
     Source: arXiv 2603.15031 (Attention Residuals).
     """
+    if not isinstance(sources, (Tensor, Sequence)) or isinstance(sources, Tensor) and sources.ndim == 0:
+        raise ValueError(f"sources must be a tensor (L, B, T, D) or a list of tensors, got {sources!r:.80}")
     sources = list(sources)
     _check(query, sources, norm_weight)
     dtype = query.dtype
@@ -46,7 +48,7 @@ def _score(query: Tensor, source: Tensor, normed: bool) -> Tensor:
     score = source @ query if query.ndim == 1 else torch.linalg.vecdot(source, query)
     if not normed:
         return score
-    mean_square = torch.linalg.vector_norm(source, dim=-1).square() / source.size(-1)
+    mean_square = torch.linalg.vecdot(source, source) / source.size(-1)
     return score * torch.rsqrt(mean_square + RMS_EPSILON)
 
 

@@ -5,6 +5,7 @@ the CPU) and does not keep the weights. What is done here: a causal mask that en
 that may attend to nothing, grouped heads without copying a key, and leading axes of any number.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -32,17 +33,13 @@ def dot_product_attention(
     mask, boolean, broadcasts to (..., H, Tq, Tk), True = may attend; causal: the last query sees the last key, so a
     block of queries may continue a cache. scale is 1/√Dk unless given. A query that may attend to nothing gets zeros.
 
-    With return_weights also the weights (..., H, Tq, Tk), computed by the plain formula, which is also the way to
-    differentiate twice on the CPU. A NaN or an overflow of query · key gives NaN in the rows that see it.
+    With return_weights also the weights (..., H, Tq, Tk), computed by the plain formula (in float32 for bfloat16 and
+    float16), which is also the way to differentiate twice on the CPU. A NaN, or a product query · key beyond the range
+    of the dtype, gives NaN in the rows that see it, and may do so in other rows of the same keys; keys that no query
+    may attend to, such as padding, do no harm.
     Raises ValueError if shapes, dtypes or devices do not fit. Source: Vaswani et al. 2017, equation 1.
     """
-    call = _Call.of(query, key, value, mask, causal)
-    if return_weights:
-        context, weights = reference.dot_product_attention(
-            call.query, call.key, call.value, call.mask, call.causal, scale, return_weights=True
-        )
-        return call.restored(context), call.restored(weights)
-    return call.restored(call.run(scale))
+    return _Call.of(query, key, value, mask, causal, scale).result(return_weights)
 
 
 def soft_lookup(
@@ -58,16 +55,17 @@ def soft_lookup(
     query (..., Tq, Dk), key (..., Tk, Dk), value (..., Tk, Dv), mask broadcastable to (..., Tq, Tk); leading axes
     broadcast. It is `dot_product_attention` with scale = 1 / temperature.
     """
-    if not temperature > 0:
+    check_lookup(query, key, value)
+    one = isinstance(temperature, int | float) or isinstance(temperature, Tensor) and temperature.numel() == 1
+    if not one or not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    return dot_product_attention(query / temperature, key, value, mask, scale=1.0, return_weights=return_weights)
+    return _Call.of(query / temperature, key, value, mask, scale=1.0, grouped=False).result(return_weights)
 
 
 def backend(query, key, value, mask=None, causal=False, scale=None, return_weights=False) -> str:
     """What `dot_product_attention` runs for these inputs: "plain", or PyTorch's name for its kernel."""
-    if return_weights:
-        return "plain"
-    return f"PyTorch {_Call.of(query, key, value, mask, causal).kernel()}"
+    call = _Call.of(query, key, value, mask, causal, scale)
+    return "plain" if return_weights else f"PyTorch {call.kernel()}"
 
 
 class _Call(NamedTuple):
@@ -78,64 +76,80 @@ class _Call(NamedTuple):
     value: Tensor  # (N, G, Tk, Dv)
     mask: Tensor | None  # (N or 1, H or 1, Tq or 1, Tk)
     causal: bool
+    scale: float
     leading: tuple[int, ...]
 
     @classmethod
-    def of(cls, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool) -> "_Call":
+    def of(cls, query, key, value, mask=None, causal=False, scale=None, grouped=True) -> "_Call":
+        """The call for inputs with any leading axes, of which the last may be heads in groups."""
         check_lookup(query, key, value)
+        scale = max(1, query.size(-1)) ** -0.5 if scale is None else scale
+        if not math.isfinite(scale):
+            raise ValueError(f"scale must be a finite number, got {scale}")
         given = [tuple(x.shape) for x in (query, key, value)]
-        axes = max(4, query.ndim, key.ndim, value.ndim)
-        shown = max(query.ndim, key.ndim, value.ndim) - 2
+        shown = max(x.ndim for x in (query, key, value)) - 2  # leading axes that the result has
+        axes = max(4, shown + 2)
         query, key, value = (x[(None,) * (axes - x.ndim)] for x in (query, key, value))
         heads, groups = query.size(-3), key.size(-3)
-        grouped = shown > 1 and groups > 0 and heads % groups == 0 and value.size(-3) == groups
-        aligned = 3 if grouped else 2
+        grouped = grouped and shown > 1 and groups > 0 and heads % groups == 0 and value.size(-3) == groups
+        inner = 3 if grouped else 2  # axes that do not broadcast
         try:
-            batch = torch.broadcast_shapes(*(x.shape[:-aligned] for x in (query, key, value)))
+            batch = torch.broadcast_shapes(*(x.shape[:-inner] for x in (query, key, value)))
         except RuntimeError:
             raise ValueError("query {}, key {} and value {}: the leading axes do not fit".format(*given)) from None
         leading = (*batch, heads) if grouped else batch
-        query, key, value = (x.expand(*batch, *x.shape[-aligned:]).flatten(0, axes - 4) for x in (query, key, value))
+        query, key, value = (x.expand(*batch, *x.shape[-inner:]).flatten(0, axes - 4) for x in (query, key, value))
 
-        shape = (*leading, query.size(-2), key.size(-2))
-        check_mask(mask, shape[-2 - shown :] if shown else shape[-2:], query.device)
+        check_mask(mask, (*leading, query.size(-2), key.size(-2))[-2 - shown :], query.device)
         if mask is not None:
             mask = mask[(None,) * (axes - mask.ndim)]
             mask = mask.expand(*leading[:-1], *mask.shape[-3:]).flatten(0, axes - 4) if axes > 4 else mask
-        return cls(query, key, value, mask, causal and query.size(-2) > 1, leading[len(leading) - shown :])
+        return cls(query, key, value, mask, causal, scale, leading[len(leading) - shown :])
 
-    def run(self, scale: float | None) -> Tensor:
+    def result(self, return_weights: bool) -> Tensor | tuple[Tensor, Tensor]:
+        """The context, with the weights if asked for, both with the leading axes of the inputs."""
+        if not return_weights:
+            return self._restored(self._context())
+        dtype = self.query.dtype
+        inputs = (x if dtype == torch.float64 else x.float() for x in (self.query, self.key, self.value))
+        results = reference.dot_product_attention(*inputs, self.mask, self.causal, self.scale, return_weights=True)
+        context, weights = (self._restored(x.to(dtype)) for x in results)
+        return context, weights
+
+    def kernel(self) -> str:
+        """PyTorch's name for the kernel that it uses."""
+        query, key, value, mask, is_causal, _ = self._arguments()
+        options = {"is_causal": is_causal, "scale": self.scale, "enable_gqa": query.size(1) != key.size(1)}
+        choice = torch._fused_sdp_choice(query, key, value, mask, **options)
+        return SDPBackend(choice).name.lower().replace("_", " ")
+
+    def _context(self) -> Tensor:
         """The context (N, H, Tq, Dv) from PyTorch's kernel."""
         query, key, value, mask, is_causal, empty = self._arguments()
         context = F.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=is_causal, scale=scale, enable_gqa=query.size(1) != key.size(1)
+            query, key, value, mask, is_causal=is_causal, scale=self.scale, enable_gqa=query.size(1) != key.size(1)
         )
         if empty is not None:
             context = context.masked_fill(empty, 0)
         return context.reshape(*self.query.shape[:-1], self.value.size(-1))
 
-    def kernel(self) -> str:
-        """PyTorch's name for the kernel that `run` uses."""
-        query, key, value, mask, is_causal, _ = self._arguments()
-        choice = torch._fused_sdp_choice(
-            query, key, value, mask, is_causal=is_causal, enable_gqa=query.size(1) != key.size(1)
-        )
-        return SDPBackend(choice).name.lower().replace("_", " ")
-
     def _arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None, bool, Tensor | None]:
         """query, key, value, mask and is_causal for PyTorch, and the rows (…, Tq, 1) that may attend to nothing."""
-        query, key, value, mask, causal, _ = self
-        queries, keys = query.size(-2), key.size(-2)
-        if causal and (mask is not None or queries != keys):  # PyTorch's own starts at the first key
-            order = reference.causal_mask(queries, keys).to(query.device)
+        query, key, value, mask, causal, scale, _ = self
+        (batch, heads, queries, width), (groups, keys) = query.shape, key.shape[1:3]
+        causal = causal and queries > 1
+        if causal and (mask is not None or queries != keys or scale <= 0):
+            # PyTorch's own order starts at the first key, and fails with a scale that is not positive
+            order = reference.causal_mask(queries, keys, query.device)[None, None]
             mask, causal = order if mask is None else mask & order, False
-        if mask is None and not causal and query.size(1) != key.size(1):
-            query = query.reshape(key.size(0), key.size(1), -1, query.size(-1))  # heads that share a key side by side
         if mask is None:
+            if not causal and heads != groups:  # heads that share a key become rows of one head
+                query = query.reshape(batch, groups, heads // groups * queries, width)
             return query, key, value, None, causal, None
         empty = ~mask.any(-1, keepdim=True)
+        unseen = ~mask.any(-2) if heads == groups else ~mask.any(-2).any(1, keepdim=True)  # (…, Tk)
+        key = key.masked_fill(unseen.unsqueeze(-1), 0)  # a mask does not hide a NaN or an infinity from the kernel
         return query, key, value, mask | empty, False, empty  # an empty row is computed, then zeroed: no NaN on the way
 
-    def restored(self, result: Tensor) -> Tensor:
-        """A result (N, H, ...) with the leading axes of the inputs."""
+    def _restored(self, result: Tensor) -> Tensor:
         return result.reshape(*self.leading, *result.shape[-2:])

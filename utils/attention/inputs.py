@@ -11,6 +11,8 @@ def check_kind(**tensors: Tensor) -> None:
             raise ValueError(f"{name} must be a tensor, got {type(tensor).__name__}")
         if not tensor.is_floating_point():
             raise ValueError(f"{name} must hold floating-point numbers, got {tensor.dtype}")
+        if tensor.layout != torch.strided:
+            raise ValueError(f"{name} must be dense, got {tensor.layout}")
     for what in ("dtype", "device"):
         kinds = {name: str(getattr(tensor, what)) for name, tensor in tensors.items()}
         if len(set(kinds.values())) > 1:

@@ -65,9 +65,9 @@ def _weights(scores: Tensor, mask: Tensor | None) -> Tensor:
     return softmax(scores) if mask is None else masked_softmax(scores, mask)
 
 
-def causal_mask(queries: int, keys: int) -> Tensor:
+def causal_mask(queries: int, keys: int, device: torch.device | str = "cpu") -> Tensor:
     """(Tq, Tk), True = may attend: a query sees the keys up to its own place, the last query all of them."""
-    return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
 def dot_product_attention(
@@ -89,7 +89,7 @@ def dot_product_attention(
         key, value = (x.repeat_interleave(query.size(-3) // x.size(-3), -3) for x in (key, value))
     scores = query @ key.mT * (query.size(-1) ** -0.5 if scale is None else scale)  # (..., H, Tq, Tk)
     if causal:
-        order = causal_mask(*scores.shape[-2:]).to(scores.device)
+        order = causal_mask(*scores.shape[-2:], scores.device)
         mask = order if mask is None else mask & order
     weights = _weights(scores, mask)
     return (weights @ value, weights) if return_weights else weights @ value

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.amp import custom_bwd, custom_fwd
 
 from . import cpu_loops, threads
 from .cpu_loops import f32
@@ -68,7 +69,7 @@ def _score_gradients(
     else:
         loop, tasks = cpu_loops.gradients, batch * -(-width // cpu_loops.CHANNELS)
         sign = np.where(score_vector < 0, f32(-1), f32(1))
-        arrays, factor = (query, key, sign, shifts, LIMITS), 4 * score_vector
+        arrays, factor = (query, key, sign, shifts, LIMITS), score_vector
     threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, factor, query_grad, key_grad, vector_sums)
     vector_grad = vector_sums.sum(0).astype(f32)
     return query_grad, key_grad, vector_grad if shifts is None else -2 * sign * vector_grad
@@ -78,19 +79,20 @@ def _seen(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Arr
     """mask as (B or 1, Tq or 1, Tk) bytes, and one more than the last key that each query may attend to (B, Tq)."""
     if mask is None:
         return np.ones((1, 1, keys), np.uint8), np.full((batch, queries), keys)
-    array = np.ascontiguousarray(np.broadcast_to(mask.numpy(), (*(1,) * (3 - mask.ndim), *mask.shape[:-1], keys)))
+    array = mask[(None,) * (3 - mask.ndim)].expand(-1, -1, keys).to(torch.uint8).contiguous().numpy()
     seen = (array * np.arange(1, keys + 1)).max(-1)
-    return array.view(np.uint8), np.ascontiguousarray(np.broadcast_to(seen, (batch, queries)))
+    return array, np.broadcast_to(seen, (batch, queries)).copy()
 
 
 def _array(tensor: Tensor) -> Array:
-    return tensor.detach().contiguous().numpy()
+    return tensor.detach().resolve_neg().contiguous().numpy()
 
 
 class _AdditiveAttention(torch.autograd.Function):
     """Context and weights. Gradients of gradients come from the plain formula."""
 
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx, query, key, value, score_vector, mask):
         ctx.bytes, ctx.seen = _seen(mask, *query.shape[:2], key.size(1))
         weights, ctx.shifts = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
@@ -100,6 +102,7 @@ class _AdditiveAttention(torch.autograd.Function):
         return torch.bmm(weights, value), weights
 
     @staticmethod
+    @custom_bwd(device_type="cpu")
     def backward(ctx, context_grad, weights_grad):
         query, key, value, score_vector, mask, weights = ctx.saved_tensors
         if torch.is_grad_enabled():
@@ -116,7 +119,9 @@ class _AdditiveAttention(torch.autograd.Function):
 
         # ∂loss/∂score = w (g - Σ w g), the softmax's gradient; rows that pad are zero
         batch, queries, keys = weights.shape
-        slopes = torch.zeros(batch, queries + -queries % cpu_loops.ROWS, keys)
+        slopes = torch.zeros(batch, queries + -queries % cpu_loops.ROWS, keys, dtype=torch.float32)
+        if mask is not None:
+            weights_grad = weights_grad.masked_fill(~mask, 0)  # a masked value may be NaN
         products = torch.mul(weights, weights_grad, out=slopes[:, :queries])
         products.addcmul_(weights, products.sum(-1, keepdim=True), value=-1)
         inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shifts

@@ -22,7 +22,7 @@ GROUP = 4  # channels that share a division
 STRIP = 128  # keys for which gradients stay in the first-level cache
 
 f32, unsigned = np.float32, np.uint64
-ZERO, ONE, TWO = f32(0), f32(1), f32(2)
+ZERO, ONE, TWO, FOUR = f32(0), f32(1), f32(2), f32(4)
 LARGEST_OF_FOUR = f32(2.0**31)  # four of them multiplied are still finite
 SMALLEST = f32(2.0**-30)  # of a weight, relative to the largest
 LARGEST_OF_TWO = f32(2.0**62)
@@ -205,11 +205,12 @@ def _softmax(row, mask, limit, scale):
         largest = max(largest, score)
     total = ZERO
     for j in range(limit):
-        row[j] = _exp(_clip(row[j] - largest, f32(87))) if mask[j] else ZERO
+        below = row[j] - largest
+        row[j] = ZERO if below < -f32(87) or not mask[j] else _exp(_clip(below, f32(87)))
     for j in range(limit):
         total += row[j]
     for j in range(limit):
-        row[j] /= total
+        row[j] = row[j] / total if mask[j] else ZERO
     for j in range(limit, row.shape[0]):
         row[j] = ZERO
 
@@ -260,9 +261,9 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
             _tile_sums(rows, tiles[tile], heights, centre, sums)
             for r in range(here):
                 for j in range(min(KEYS, keys - first)):
-                    out[b, row + r, first + j] = sums[r * KEYS + j]
+                    out[b, row + r, first + j] = TWO * sums[r * KEYS + j]
         for i in range(row, row + here):
-            _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], -TWO * scale)
+            _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], -scale)
 
 
 @exact
@@ -295,7 +296,7 @@ def _strip_gradients(query, key, slopes, row, first, last, sums, key_sums):
 
 @exact
 def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, factor, query_grad, key_grad, vector_sums):
-    """factor Σ_j s (r - r²) per query, factor Σ_i s (r - r²) per key, Σ_ij s r; task: a block of CHANNELS of a batch.
+    """4 factor Σ_j s (r - r²) per query, 4 factor Σ_i s (r - r²) per key, Σ_ij s r; task: CHANNELS of a batch.
 
     query (B, Tq, A) to limits and seen as in `weights`; slopes s = ∂loss/∂score (B, Tq padded to ROWS, Tk), zero in the
     padding; factor (A,). Written: query_grad (B, Tq, A), key_grad (B, Tk, A), and vector_sums (B, A) in float64.
@@ -328,17 +329,17 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
                         query_sums[row + r, h] += sums[r * CHANNELS + h]
                 for h in range(channels):
                     vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
-        _scale(query_sums, factor, first, channels, query_grad[b])
-        _scale(key_sums, factor, first, channels, key_grad[b])
+        _scale(FOUR, query_sums, factor, first, channels, query_grad[b])
+        _scale(FOUR, key_sums, factor, first, channels, key_grad[b])
 
 
 @exact
-def _scale(sums, factor, first, channels, out):
+def _scale(times, sums, factor, first, channels, out):
     """Columns of out (T, A) from the first on: the columns of sums (at least T, at least channels) times factor."""
     first, channels = unsigned(first), unsigned(channels)
     for t in range(out.shape[0]):
         for h in range(channels):
-            out[t, first + h] = factor[first + h] * sums[t, h]
+            out[t, first + h] = factor[first + h] * (times * sums[t, h])
 
 
 @reordered
@@ -400,8 +401,9 @@ def direct_gradients(start, stop, query, key, slopes, seen, factor, query_grad, 
             for h in range(width):
                 sums[h] = ZERO
             for j in range(seen[b, i]):
-                _direct_row(query[b, i], key[b, j], slopes[b, i, j], query_grad[b, i], key_grad[b, j], sums)
+                if slopes[b, i, j] != ZERO:  # also where the mask hides a NaN
+                    _direct_row(query[b, i], key[b, j], slopes[b, i, j], query_grad[b, i], key_grad[b, j], sums)
             for h in range(width):
                 vector_sums[b, h] += sums[h]
-        _scale(query_grad[b], factor, 0, width, query_grad[b])
-        _scale(key_grad[b], factor, 0, width, key_grad[b])
+        _scale(ONE, query_grad[b], factor, 0, width, query_grad[b])
+        _scale(ONE, key_grad[b], factor, 0, width, key_grad[b])

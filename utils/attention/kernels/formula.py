@@ -14,7 +14,8 @@ def differentiable_gradients(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of query, key, value and score_vector from those of context and weights, None where not wanted."""
     outputs = reference.additive_attention(*inputs, mask, return_weights=True)
-    given = [(y, grad) for y, grad in zip(outputs, (context_grad, weights_grad), strict=True) if grad is not None]
+    grads = context_grad, weights_grad
+    given = [(y, grad) for y, grad in zip(outputs, grads, strict=True) if y.requires_grad and grad is not None]
     wanted = [x for x in inputs if x.requires_grad]
     if not given or not wanted:
         return (None,) * len(inputs)

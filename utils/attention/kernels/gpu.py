@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 import triton
 from torch import Tensor
+from torch.amp import custom_bwd, custom_fwd
 
 from . import gpu_kernels
 from .folding import QUERY_REACH, REACH, STEP
@@ -138,6 +139,7 @@ class _AdditiveAttention(torch.autograd.Function):
     """
 
     @staticmethod
+    @custom_fwd(device_type="cuda", cast_inputs=torch.float32)
     def forward(ctx, query, key, value, score_vector, mask, return_weights):
         query, key, value, score_vector = (x.contiguous() for x in (query, key, value, score_vector))
         if mask is not None:
@@ -150,6 +152,7 @@ class _AdditiveAttention(torch.autograd.Function):
         return context.to(query.dtype), weights
 
     @staticmethod
+    @custom_bwd(device_type="cuda")
     def backward(ctx, context_grad, weights_grad):
         query, key, value, score_vector, mask, log_total = ctx.saved_tensors
         if torch.is_grad_enabled():
@@ -174,12 +177,14 @@ class _AdditiveAttention(torch.autograd.Function):
                 part = context_grad[:, rows].float()
                 value_grad += torch.bmm(weights.mT, part)
                 grad = grad + torch.bmm(part, values.mT)
+            if mask is not None:
+                grad = grad.masked_fill(~mask[:, rows], 0)  # a masked value may be NaN
             slopes = weights * (grad - (weights * grad).sum(-1, keepdim=True))  # ∂loss/∂score, the softmax's gradient
             here = folded._replace(exp_query=folded.exp_query[:, rows].contiguous())
             inputs = here, query[:, rows].contiguous(), key, slopes
             query_grad[:, rows], sums = _gradient(*inputs, of_queries=True)
             vector_sums += sums
             key_grad += _gradient(*inputs, of_queries=False)[0]
-        factor = 4 * score_vector.float()
-        grads = factor * query_grad, factor * key_grad, value_grad, -2 * folded.sign * vector_sums
+        factor = score_vector.float()
+        grads = factor * (4 * query_grad), factor * (4 * key_grad), value_grad, -2 * folded.sign * vector_sums
         return *(grad.to(query.dtype) for grad in grads), None, None

@@ -89,7 +89,7 @@ def _scores(
             scores += sums + (d2 + d3) * _reciprocal(d2 * d3)
             query_four += rows * 4
             key_four += columns * 4
-        scores *= -2.0 * tl.load(size) / LARGEST
+        scores *= -2.0 * (tl.load(size) / LARGEST)
     scores += tl.load(row_bias + batch * queries + i, mask=i < queries, other=0.0)[:, None]
     return scores + tl.load(key_bias + batch * keys + j, mask=j < keys, other=0.0)[None, :]
 

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import torch
 
@@ -33,6 +34,11 @@ def run(loop: Callable, tasks: int, elements: int, *arrays) -> None:
         return
     bounds = [tasks * piece // pieces for piece in range(pieces + 1)]
     pool = _pool(threads)
-    waiting = [pool.submit(loop, start, stop, *arrays) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    waiting = []
+    for start, stop in pairwise(bounds):
+        try:
+            waiting.append(pool.submit(loop, start, stop, *arrays))
+        except RuntimeError:  # Python is shutting down and starts no more threads
+            loop(start, stop, *arrays)
     for piece in waiting:
         piece.result()
