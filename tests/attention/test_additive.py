@@ -382,3 +382,13 @@ threading.Thread(target=late).start()
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout == "done\n", done.stderr
+
+
+def test_inside_torch_compile_the_formula_is_compiled():
+    inputs = draw()
+
+    def function(*inputs):
+        return attention.additive_attention(*inputs).square()
+
+    compiled = torch.compile(function, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*inputs), function(*inputs))

@@ -13,6 +13,7 @@ from .inputs import check_kind, check_mask
 FEW_ELEMENTS = 2**14  # B Tq Tk A up to which the formula is as fast as any kernel
 
 
+LARGEST_BATCH = 2**16 - 1  # that a GPU's grid has room for
 WHOLE = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64}
 
 
@@ -32,8 +33,8 @@ def additive_attention(
     A query that may attend to nothing gets zeros. With return_weights also the weights (B, Tq, Tk).
 
     float32 on the CPU runs compiled loops, and so do bfloat16 and float16, computed in float32. A GPU runs Triton
-    kernels for the three, whose memory grows with Tq + Tk when the weights are not asked for. float64, tiny inputs and
-    other devices take the plain formula, and so do gradients of gradients; these hold (B, Tq, Tk, A) numbers.
+    kernels for the three, whose memory grows with Tq + Tk when the weights are not asked for. float64, tiny inputs,
+    other devices, torch.compile and gradients of gradients take the plain formula, which holds (B, Tq, Tk, A) numbers.
     Any finite input is handled. A NaN in a query gives NaN in its row, in a key in every row that may attend to it, in
     a value in that channel of every row. Results on the CPU are the same from run to run, on any number of threads.
 
@@ -64,8 +65,9 @@ def backend(query, key, value, score_vector, mask=None, lengths=None, return_wei
 
 
 def _way(query: Tensor, key: Tensor) -> str:
-    few = query.numel() * key.size(1) <= FEW_ELEMENTS
-    if few or query.dtype == torch.float64 or query.device.type not in ("cpu", "cuda"):
+    few = query.numel() * key.size(1) <= FEW_ELEMENTS or query.size(0) > LARGEST_BATCH
+    elsewhere = query.device.type not in ("cpu", "cuda") or torch.compiler.is_compiling()
+    if few or elsewhere or query.dtype == torch.float64:
         return "plain"
     return "triton" if query.is_cuda else "numba"
 

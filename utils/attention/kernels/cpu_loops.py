@@ -33,6 +33,8 @@ SATURATED = f32(9)  # tanh(9) is 1 in float32, and so is its fraction below
 exact = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True, cache=True)
 # `reassoc` lets a sum be kept in several partial sums: for dot products along the channels.
 reordered = numba.njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"}, nogil=True, cache=True)
+# `nnan` lets a largest number be looked for in several places at once.
+largest_of_any = numba.njit(error_model="numpy", fastmath={"nnan", "nsz"}, nogil=True, cache=True)
 
 
 @intrinsic
@@ -195,20 +197,33 @@ def _tile_sums(query, tile, heights, centre, sums):
                 sums[r * KEYS + j] += ((d0 + d1) * d23 + (d2 + d3) * d01) / (d01 * d23) - middle
 
 
+@largest_of_any
+def _largest(row, limit):
+    """The largest of the first `limit` numbers; any number if one of them is NaN."""
+    largest = row[0]
+    for j in range(limit):
+        largest = max(largest, row[j])
+    return largest
+
+
+@reordered
+def _sum(row, limit):
+    total = ZERO
+    for j in range(limit):
+        total += row[j]
+    return total
+
+
 @exact
 def _softmax(row, mask, limit, scale):
     """Turn the first `limit` scores of a row (Tk,), times scale, into weights; zero where the mask is 0."""
-    largest = -f32(np.inf)
     for j in range(limit):
-        score = scale * row[j] if mask[j] else -f32(np.inf)
-        row[j] = score
-        largest = max(largest, score)
-    total = ZERO
+        row[j] = scale * row[j] if mask[j] else -f32(np.inf)
+    largest = _largest(row, limit) if limit else ZERO
     for j in range(limit):
         below = row[j] - largest
         row[j] = ZERO if below < -f32(87) or not mask[j] else _exp(_clip(below, f32(87)))
-    for j in range(limit):
-        total += row[j]
+    total = _sum(row, limit)
     for j in range(limit):
         row[j] = row[j] / total if mask[j] else ZERO
     for j in range(limit, row.shape[0]):

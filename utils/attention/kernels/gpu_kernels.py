@@ -99,7 +99,7 @@ def _allowed(mask, batch, i, j, queries, keys, by_batch, by_query, by_key, HAS_M
     """Where query i and key j exist and the mask, with its strides, is True."""
     inside = (i < queries)[:, None] & (j < keys)[None, :]
     if HAS_MASK:
-        at = mask + batch * by_batch + i[:, None] * by_query + j[None, :] * by_key
+        at = mask + batch * by_batch + i[:, None].to(tl.int64) * by_query + j[None, :] * by_key
         inside &= tl.load(at, mask=inside, other=0) != 0
     return inside
 
