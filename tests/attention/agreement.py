@@ -38,3 +38,11 @@ def assert_agree(function, reference, inputs, tolerance=FLOAT32, **options):
         among = exact[2:4] if name in names[2:4] else ()  # of query and key: where one cancels, the other does not
         ours, theirs = error(ours, value, among), error(theirs, value, among)
         assert ours <= tolerance + 4 * theirs, f"{name}: {ours:.1e}, the formula's own {theirs:.1e}"
+
+
+def additive_inputs(batch=2, queries=5, keys=7, width=9, values=3, scale=1.0, offset=0.0, seed=0):
+    """query, key, value and score vector of N(0, 1) numbers; scale and offset move query and key apart."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = (batch, queries, width), (batch, keys, width), (batch, keys, values), (width,)
+    query, key, value, vector = (torch.randn(size, generator=generator) for size in sizes)
+    return [query * scale - offset, key * scale + offset, value, vector / width**0.5]

@@ -6,7 +6,7 @@ own, with TRITON_INTERPRET=1.
 
 import pytest
 import torch
-from agreement import assert_agree, error, results
+from agreement import additive_inputs, assert_agree, error, results
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,13 +27,6 @@ def kernels(query, key, value, score_vector, mask=None, return_weights=False):
     return gpu.additive_attention(query, key, value, score_vector, mask, return_weights)
 
 
-def draw(batch=2, queries=5, keys=7, width=9, values=3, scale=1.0, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    shapes = (batch, queries, width), (batch, keys, width), (batch, keys, values), (width,)
-    query, key, value, vector = (torch.randn(shape, generator=generator) for shape in shapes)
-    return [query * scale, key * scale, value, vector / width**0.5]
-
-
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -48,13 +41,13 @@ def test_agrees_with_the_formula(sizes, mask, scale, seed):
     batch, queries, keys = sizes[:3]
     shapes = {"full": (batch, queries, keys), "per sequence": (batch, 1, keys), "per key": (keys,)}
     mask = torch.rand(shapes[mask], generator=torch.Generator().manual_seed(seed)) < 0.6 if mask in shapes else None
-    inputs = draw(*sizes, scale=scale, seed=seed)
+    inputs = additive_inputs(*sizes, scale=scale, seed=seed)
     assert_agree(kernels, reference.additive_attention, inputs, mask=mask)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_tile_of_keys_out_of_reach_takes_the_other_way_alone():
-    inputs = draw(2, 18, 40, 10)
+    inputs = additive_inputs(2, 18, 40, 10)
     inputs[1][0, 20, 0], inputs[1][0, 21, 0] = 70, -1  # in the second tile of three, 40 from the middle
     inputs[1][1] += 1000  # all of them, which a shift takes away
     inputs[0][1] -= 1000
@@ -63,7 +56,7 @@ def test_a_tile_of_keys_out_of_reach_takes_the_other_way_alone():
 
 
 def test_a_nan_reaches_the_rows_that_may_see_it():
-    query, key, value, vector = draw()
+    query, key, value, vector = additive_inputs()
     broken = query.clone()
     broken[1, 2, 3] = torch.nan
     found = kernels(broken, key, value, vector)
@@ -78,7 +71,7 @@ def test_a_nan_reaches_the_rows_that_may_see_it():
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_float32(dtype):
-    inputs = [x.to(dtype) for x in draw(2, 18, 20, 12, 20)]
+    inputs = [x.to(dtype) for x in additive_inputs(2, 18, 20, 12, 20)]
     exact, grads = results(reference.additive_attention, inputs, dtype=torch.float64)
     found, _ = results(kernels, inputs, grads=grads)
     for ours, value in zip(found, exact, strict=True):
@@ -86,7 +79,7 @@ def test_half_precision_is_computed_in_float32(dtype):
 
 
 def test_without_weights_none_are_kept():
-    inputs = [x.requires_grad_() for x in draw(1, 40, 50, 4, 2)]
+    inputs = [x.requires_grad_() for x in additive_inputs(1, 40, 50, 4, 2)]
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
         context = kernels(*inputs)
@@ -97,7 +90,7 @@ def test_without_weights_none_are_kept():
 
 def test_gradients_of_gradients():
     def twice(function, dtype):
-        inputs = [x.to(dtype).requires_grad_() for x in draw()]
+        inputs = [x.to(dtype).requires_grad_() for x in additive_inputs()]
         first = torch.autograd.grad(function(*inputs).square().sum(), inputs, create_graph=True)
         return torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
 

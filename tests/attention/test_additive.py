@@ -1,21 +1,14 @@
 """Additive attention on the CPU: the compiled loops against the formula, over shapes, masks, ranges and types."""
 
-import os
-import subprocess
-import sys
-import threading
-from pathlib import Path
-
 import pytest
 import torch
-from agreement import assert_agree, error, results
+from agreement import additive_inputs, assert_agree, error, results
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils import attention
 from utils.attention import additive, reference
 
-ROOT = Path(__file__).parents[2]
 NAMES = ["query", "key", "value", "score_vector"]
 MASKS = ["none", "full", "per query", "per key", "per sequence", "one key"]
 
@@ -24,15 +17,6 @@ MASKS = ["none", "full", "per query", "per key", "per sequence", "one key"]
 def loops(monkeypatch):
     """Small inputs take the loops too."""
     monkeypatch.setattr(additive, "FEW_ELEMENTS", 0)
-
-
-def draw(batch=2, queries=5, keys=7, width=9, values=3, scale=1.0, offset=0.0, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    query, key, value, vector = (
-        torch.randn(size, generator=generator)
-        for size in ((batch, queries, width), (batch, keys, width), (batch, keys, values), (width,))
-    )
-    return [query * scale - offset, key * scale + offset, value, vector / width**0.5]
 
 
 def draw_mask(kind, batch, queries, keys, seed=0):
@@ -61,14 +45,14 @@ sizes = st.tuples(
     seed=st.integers(0, 999),
 )
 def test_the_loops_agree_with_the_formula(sizes, kind, scale, offset, seed):
-    inputs = draw(*sizes, scale=scale, offset=offset, seed=seed)
+    inputs = additive_inputs(*sizes, scale=scale, offset=offset, seed=seed)
     mask = draw_mask(kind, *sizes[:3], seed)
     assert_agree(attention.additive_attention, reference.additive_attention, inputs, mask=mask)
 
 
 @pytest.mark.parametrize("shape", [(2, 50, 50, 1000), (3, 64, 64, 128), (1, 200, 300, 64), (5, 1, 50, 1000)])
 def test_errors_on_normal_inputs_are_within_two_millionths(shape):
-    inputs = draw(*shape, values=16)
+    inputs = additive_inputs(*shape, values=16)
     exact, grads = results(reference.additive_attention, inputs, dtype=torch.float64)
     found, _ = results(attention.additive_attention, inputs, grads=grads)
     for ours, value in zip(found, exact, strict=True):
@@ -76,7 +60,7 @@ def test_errors_on_normal_inputs_are_within_two_millionths(shape):
 
 
 def test_small_inputs_cost_digits_of_the_score_vectors_gradient_only():
-    inputs = draw(3, 20, 30, 40, scale=1e-2)
+    inputs = additive_inputs(3, 20, 30, 40, scale=1e-2)
     exact, grads = results(reference.additive_attention, inputs, dtype=torch.float64)
     found, _ = results(attention.additive_attention, inputs, grads=grads)
     for name, ours, value in zip(["context", "weights", *NAMES], found, exact, strict=True):
@@ -86,7 +70,7 @@ def test_small_inputs_cost_digits_of_the_score_vectors_gradient_only():
 
 def test_keys_beyond_the_reach_of_exponentials_take_the_other_loops():
     for spread in (30, 34, 36, 80, 500):
-        inputs = draw(keys=40, width=33)
+        inputs = additive_inputs(keys=40, width=33)
         inputs[1][0, 3] += spread
         inputs[1][1, 5] -= spread
         assert_agree(attention.additive_attention, reference.additive_attention, inputs)
@@ -94,7 +78,7 @@ def test_keys_beyond_the_reach_of_exponentials_take_the_other_loops():
 
 @pytest.mark.parametrize("vector", ["zero", "one entry", "mixed sizes"])
 def test_score_vectors_of_any_kind(vector):
-    inputs = draw(width=37)
+    inputs = additive_inputs(width=37)
     entries = {"zero": 0.0, "one entry": (torch.arange(37) == 5).float(), "mixed sizes": 10.0 ** -torch.arange(37)}
     inputs[3] = torch.sign(inputs[3]) * entries[vector]
     assert_agree(attention.additive_attention, reference.additive_attention, inputs)
@@ -102,7 +86,7 @@ def test_score_vectors_of_any_kind(vector):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_float32_and_rounded_once(dtype):
-    inputs = [x.to(dtype) for x in draw(3, 6, 20, 40, 5)]
+    inputs = [x.to(dtype) for x in additive_inputs(3, 6, 20, 40, 5)]
     context, weights = attention.additive_attention(*inputs, return_weights=True)
     exact = reference.additive_attention(*(x.double() for x in inputs), return_weights=True)
     assert context.dtype == weights.dtype == dtype
@@ -111,7 +95,7 @@ def test_half_precision_is_computed_in_float32_and_rounded_once(dtype):
 
 
 def test_float64_is_exact_enough_for_gradcheck():
-    inputs = [x.double().requires_grad_() for x in draw(2, 3, 4, 5, 2)]
+    inputs = [x.double().requires_grad_() for x in additive_inputs(2, 3, 4, 5, 2)]
     mask = draw_mask("full", 2, 3, 4)
     for options in ({}, {"mask": mask}, {"return_weights": True}):
         assert torch.autograd.gradcheck(lambda *x, o=options: attention.additive_attention(*x, **o), inputs)
@@ -120,7 +104,7 @@ def test_float64_is_exact_enough_for_gradcheck():
 
 def test_gradients_of_gradients_in_float32():
     def twice(function, dtype):
-        inputs = [x.to(dtype).requires_grad_() for x in draw()]
+        inputs = [x.to(dtype).requires_grad_() for x in additive_inputs()]
         first = torch.autograd.grad(function(*inputs).square().sum(), inputs, create_graph=True)
         return torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
 
@@ -132,14 +116,14 @@ def test_gradients_of_gradients_in_float32():
 
 @pytest.mark.parametrize("wanted", range(1, 16))
 def test_only_the_gradients_that_are_wanted(wanted):
-    inputs = [x.requires_grad_(bool(wanted >> i & 1)) for i, x in enumerate(draw())]
+    inputs = [x.requires_grad_(bool(wanted >> i & 1)) for i, x in enumerate(additive_inputs())]
     attention.additive_attention(*inputs).sum().backward()
     for name, x in zip(NAMES, inputs, strict=True):
         assert (x.grad is not None) == x.requires_grad, name
 
 
 def test_lengths_are_a_mask_and_join_one():
-    inputs, lengths = draw(3, 5, 7), torch.tensor([7, 0, 3])
+    inputs, lengths = additive_inputs(3, 5, 7), torch.tensor([7, 0, 3])
     counts = torch.arange(7) < lengths[:, None, None]
     mask = draw_mask("full", 3, 5, 7)
     for given_mask, both in ((None, counts), (mask, mask & counts)):
@@ -149,7 +133,7 @@ def test_lengths_are_a_mask_and_join_one():
 
 
 def test_a_query_that_may_attend_to_nothing_gets_zeros_and_no_gradient():
-    inputs = [x.requires_grad_() for x in draw()]
+    inputs = [x.requires_grad_() for x in additive_inputs()]
     mask = torch.ones(2, 5, 7, dtype=torch.bool)
     mask[0, 2] = False
     context, weights = attention.additive_attention(*inputs, mask=mask, return_weights=True)
@@ -161,7 +145,7 @@ def test_a_query_that_may_attend_to_nothing_gets_zeros_and_no_gradient():
 
 @pytest.mark.parametrize("queries", [1, 5])
 def test_a_nan_reaches_the_rows_that_may_see_it(queries):
-    query, key, value, vector = draw(queries=queries)
+    query, key, value, vector = additive_inputs(queries=queries)
     broken_key = key.index_fill(1, torch.tensor(4), torch.nan)
     assert attention.additive_attention(query, broken_key, value, vector).isnan().all()
     others = torch.arange(7) != 4
@@ -180,7 +164,7 @@ def test_a_nan_reaches_the_rows_that_may_see_it(queries):
 def test_sizes_of_zero(empty):
     sizes = [2, 3, 4, 5, 6]
     sizes[empty] = 0
-    inputs = [x.requires_grad_() for x in draw(*sizes)]
+    inputs = [x.requires_grad_() for x in additive_inputs(*sizes)]
     context = attention.additive_attention(*inputs)
     context.sum().backward()
     assert context.shape == (sizes[0], sizes[1], sizes[4])
@@ -197,73 +181,8 @@ def test_inputs_stay_as_they_are_and_may_be_views():
     assert all(torch.equal(x, y) for x, y in zip((*whole, mask), before, strict=True))
 
 
-def test_the_same_from_run_to_run_and_on_any_number_of_threads():
-    inputs = draw(4, 130, 130, 70, 16)
-    grads = results(attention.additive_attention, inputs)[1]
-    before = torch.get_num_threads()
-    try:
-        found = []
-        for count in (1, 2, 3, 1):
-            torch.set_num_threads(count)
-            found.append(results(attention.additive_attention, inputs, grads=grads)[0])
-    finally:
-        torch.set_num_threads(before)
-    for other in found[1:]:
-        assert torch.equal(other[1], found[0][1])  # weights
-        assert torch.equal(other[2], found[0][2]) and torch.equal(other[3], found[0][3])  # of query and key
-
-
-def test_from_several_threads_at_once():
-    inputs = draw(4, 100, 100, 64, 8)
-    alone = results(attention.additive_attention, inputs)
-    found = [None] * 8
-
-    def work(i):
-        found[i] = results(attention.additive_attention, inputs, grads=alone[1])[0]
-
-    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    for one in found:
-        assert all(torch.equal(x, y) for x, y in zip(one, alone[0], strict=True))
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_in_a_process_forked_after_use():
-    program = """
-import os, torch
-from utils import attention
-torch.set_num_threads(2)
-inputs = [torch.randn(4, 100, 64), torch.randn(4, 100, 64), torch.randn(4, 100, 8), torch.randn(64)]
-with torch.no_grad():
-    before = attention.additive_attention(*inputs)
-    child = os.fork()
-    if not child:
-        torch.set_num_threads(1)  # PyTorch's own threads do not survive a fork either
-        again = attention.additive_attention(*inputs)
-        os._exit(0 if torch.allclose(before, again) else 1)
-assert os.waitpid(child, 0)[1] == 0
-"""
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
-
-
-def test_the_first_use_ever_says_that_it_compiles(tmp_path):
-    program = "from utils.attention.kernels import cpu; cpu.compile_once(); cpu.compile_once()"
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    said = [
-        subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)
-        for _ in range(2)
-    ]
-    assert said[0].stdout.decode().splitlines() == [
-        "Compiling additive attention for this machine, once: about ten seconds."
-    ]
-    assert not said[1].stdout
-
-
 def test_tiny_inputs_and_float64_take_the_formula(monkeypatch):
-    inputs = draw()
+    inputs = additive_inputs()
     assert attention.backend(attention.additive_attention, *inputs) == "numba"
     assert attention.backend(attention.additive_attention, *(x.double() for x in inputs)) == "plain"
     monkeypatch.undo()
@@ -271,9 +190,10 @@ def test_tiny_inputs_and_float64_take_the_formula(monkeypatch):
     torch.testing.assert_close(attention.additive_attention(*inputs), reference.additive_attention(*inputs))
 
 
-def swapped(place, x):
-    inputs = draw()
-    inputs[place] = x
+def swapped(place=0, x=None):
+    """Inputs that fit each other, but for one that is swapped for x."""
+    inputs = additive_inputs()
+    inputs[place] = inputs[place] if x is None else x
     return inputs
 
 
@@ -291,15 +211,15 @@ def swapped(place, x):
         (swapped(1, torch.randn(2, 7, 9, device="meta")), {}, "devices differ: query cpu, key meta"),
         (swapped(2, torch.ones(2, 7, 3, dtype=torch.int64)), {}, "value must hold floating-point numbers"),
         (swapped(0, [[1.0]]), {}, "query must be a tensor, got list"),
-        (draw(), {"mask": torch.ones(2, 5, 7)}, "mask must be a boolean tensor (True = may attend), got torch.float32"),
-        (draw(), {"mask": [True]}, "mask must be a boolean tensor (True = may attend), got list"),
-        (draw(), {"mask": torch.ones(2, 7, dtype=torch.bool)},
+        (swapped(), {"mask": torch.ones(2, 5, 7)}, "mask must be a boolean tensor (True = may attend), got torch.float32"),
+        (swapped(), {"mask": [True]}, "mask must be a boolean tensor (True = may attend), got list"),
+        (swapped(), {"mask": torch.ones(2, 7, dtype=torch.bool)},
          "mask (2, 7) does not broadcast to (..., queries, keys) = (2, 5, 7)"),
-        (draw(), {"mask": torch.ones(1, 2, 5, 7, dtype=torch.bool)}, "does not broadcast"),
-        (draw(), {"lengths": torch.tensor([3, 8])}, "lengths [3, 8] must lie between 0 and the number of keys, 7"),
-        (draw(), {"lengths": torch.tensor([3.0, 2.0])}, "lengths must be a tensor of whole numbers, got torch.float32"),
-        (draw(), {"lengths": [3, 2]}, "lengths must be a tensor of whole numbers, got list"),
-        (draw(), {"lengths": torch.tensor([3])}, "lengths (1,)"),
+        (swapped(), {"mask": torch.ones(1, 2, 5, 7, dtype=torch.bool)}, "does not broadcast"),
+        (swapped(), {"lengths": torch.tensor([3, 8])}, "lengths [3, 8] must lie between 0 and the number of keys, 7"),
+        (swapped(), {"lengths": torch.tensor([3.0, 2.0])}, "lengths must be a tensor of whole numbers, got torch.float32"),
+        (swapped(), {"lengths": [3, 2]}, "lengths must be a tensor of whole numbers, got list"),
+        (swapped(), {"lengths": torch.tensor([3])}, "lengths (1,)"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(inputs, options, message):
@@ -312,7 +232,7 @@ def test_bad_input_is_named(inputs, options, message):
 @pytest.mark.parametrize("garbage", [torch.nan, torch.inf, 1e38])
 def test_what_a_mask_hides_leaves_the_gradients_alone(queries, garbage):
     def gradients(fill):
-        inputs = draw(queries=queries)
+        inputs = additive_inputs(queries=queries)
         inputs[1][:, 5:] = fill
         inputs[2][:, 5:] = (
             fill if garbage == 1e38 else 0
@@ -327,7 +247,7 @@ def test_what_a_mask_hides_leaves_the_gradients_alone(queries, garbage):
 
 @pytest.mark.parametrize("size", [1e37, 2e38])
 def test_a_score_vector_with_a_huge_entry(size):
-    inputs = draw(1, 6, 40, 64, 4)
+    inputs = additive_inputs(1, 6, 40, 64, 4)
     inputs[3][0] = size
     inputs = [x.requires_grad_() for x in inputs]
     context, weights = attention.additive_attention(*inputs, return_weights=True)
@@ -337,58 +257,22 @@ def test_a_score_vector_with_a_huge_entry(size):
     assert not any(x.isnan().any() for x in torch.autograd.grad(context.sum(), inputs))
 
 
-def test_under_autocast_it_stays_in_float32():
-    inputs = [x.requires_grad_() for x in draw()]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        context = attention.additive_attention(*inputs)
-    assert torch.equal(context, attention.additive_attention(*inputs))
-    context.sum().backward()
-    assert all(x.grad.isfinite().all() for x in inputs)
-
-
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int64])
 def test_lengths_of_any_whole_type(dtype):
-    inputs = draw(2, 3, 300, 8)
+    inputs = additive_inputs(2, 3, 300, 8)
     found = attention.additive_attention(*inputs, lengths=torch.tensor([100, 120]).to(dtype))
     assert torch.equal(found, attention.additive_attention(*inputs, lengths=torch.tensor([100, 120])))
 
 
 def test_a_mask_without_axes():
-    inputs = draw()
+    inputs = additive_inputs()
     assert torch.equal(attention.additive_attention(*inputs, torch.tensor(True)), attention.additive_attention(*inputs))
     assert not attention.additive_attention(*inputs, torch.tensor(False)).any()
 
 
 def test_gradients_of_gradients_of_the_value_alone():
-    query, key, value, vector = draw()
+    query, key, value, vector = additive_inputs()
     value.requires_grad_()
     context, weights = attention.additive_attention(query, key, value, vector, return_weights=True)
     first = torch.autograd.grad((context * weights.sum()).square().sum(), value, create_graph=True)[0]
     assert torch.autograd.grad(first.sum(), value)[0].isfinite().all()
-
-
-def test_after_the_main_thread_has_ended():
-    program = """
-import threading, time, torch
-from utils import attention
-torch.set_num_threads(2)
-inputs = [torch.randn(4, 200, 64), torch.randn(4, 200, 64), torch.randn(4, 200, 8), torch.randn(64)]
-attention.additive_attention(*inputs)
-def late():
-    threading.main_thread().join()
-    attention.additive_attention(*inputs)
-    print("done")
-threading.Thread(target=late).start()
-"""
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "done\n", done.stderr
-
-
-def test_inside_torch_compile_the_formula_is_compiled():
-    inputs = draw()
-
-    def function(*inputs):
-        return attention.additive_attention(*inputs).square()
-
-    compiled = torch.compile(function, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(*inputs), function(*inputs))

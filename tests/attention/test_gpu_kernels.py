@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from agreement import error, results
+from agreement import additive_inputs, error, results
 
 from utils import attention
 from utils.attention import reference
@@ -49,10 +49,7 @@ def test_what_the_machine_code_for_hopper_holds():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("shape", [(2, 5, 7, 9, 3), (3, 65, 130, 100, 200), (2, 300, 257, 128, 64)])
 def test_on_the_gpu(shape, dtype):
-    batch, queries, keys, width, values = shape
-    sizes = (batch, queries, width), (batch, keys, width), (batch, keys, values), (width,)
-    inputs = [torch.randn(size).to("cuda", dtype) for size in sizes]
-    inputs[3] /= width**0.5
+    inputs = [x.to("cuda", dtype) for x in additive_inputs(*shape)]
     exact, grads = results(reference.additive_attention, inputs, dtype=torch.float64)
     found, _ = results(attention.additive_attention, inputs, grads=[grad.cuda() for grad in grads])
     tolerance = 4e-6 if dtype == torch.float32 else 4 * torch.finfo(dtype).eps
