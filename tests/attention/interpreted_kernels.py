@@ -97,3 +97,14 @@ def test_gradients_of_gradients():
     found, exact = twice(kernels, torch.float32), twice(reference.additive_attention, torch.float64)
     for ours, value in zip(found, exact, strict=True):
         assert error(ours, value) < 1e-4
+
+
+def test_whatever_the_default_type_is():
+    inputs = additive_inputs()
+    expected = kernels(*inputs, return_weights=True)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found, _ = results(kernels, inputs)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found[0], expected[0]) and all(x.dtype == torch.float32 for x in found)

@@ -28,7 +28,7 @@ def run(*command, **environment):
 
 def test_in_the_interpreter():
     said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", FOLDER / "interpreted_kernels.py", TRITON_INTERPRET="1")
-    assert "7 passed" in said and "skipped" not in said
+    assert "8 passed" in said and "skipped" not in said
 
 
 def test_what_the_machine_code_for_hopper_holds():

@@ -20,7 +20,8 @@ WORKSPACE = 2**24  # numbers: how much of (B, Tq, Tk) the backward pass holds at
 
 def additive_attention(query, key, value, score_vector, mask, return_weights):
     """The context (B, Tq, Dv) of inputs on a GPU, in float32, bfloat16 or float16, and the weights if asked for."""
-    context, weights = _AdditiveAttention.apply(query, key, value, score_vector, mask, return_weights)
+    with torch.cuda.device_of(query):
+        context, weights = _AdditiveAttention.apply(query, key, value, score_vector, mask, return_weights)
     return (context, weights) if return_weights else context
 
 
@@ -40,11 +41,11 @@ class _Folded(NamedTuple):
 def _fold(query: Tensor, key: Tensor, score_vector: Tensor) -> _Folded:
     query, key, score_vector = query.float(), key.float(), score_vector.float()
     size = score_vector.abs().amax().clamp_min(1e-30).reshape(1)
-    sign = torch.where(score_vector < 0, -1.0, 1.0)
+    sign = torch.where(score_vector < 0, -1.0, 1.0).float()
     shift = STEP * torch.round((key.amin(1, True) / 2 + key.amax(1, True) / 2) / STEP)  # (B, 1, A)
     distance = (key - shift).abs().amax(-1)  # (B, Tk)
     padded = F.pad(distance, (0, -key.size(1) % COLUMNS)).unflatten(1, (-1, COLUMNS))
-    nan = torch.tensor(float("nan"), device=query.device)
+    nan, zero = score_vector.new_tensor([torch.nan, 0.0])
     return _Folded(
         exp_query=torch.exp(2 * (sign * (query + shift)).clamp(-QUERY_REACH, QUERY_REACH)),
         exp_key=torch.exp(2 * (sign * (key - shift)).clamp(-REACH, REACH)),
@@ -52,8 +53,8 @@ def _fold(query: Tensor, key: Tensor, score_vector: Tensor) -> _Folded:
         size=size,
         sign=sign,
         wide=(~(padded.amax(-1) <= REACH)).int(),
-        row_bias=torch.where(query.isnan().any(-1) | score_vector.isnan().any(), nan, 0.0),
-        key_bias=torch.where(key.isnan().any(-1), nan, 0.0),
+        row_bias=torch.where(query.isnan().any(-1) | score_vector.isnan().any(), nan, zero),
+        key_bias=torch.where(key.isnan().any(-1), nan, zero),
     )
 
 
@@ -81,8 +82,8 @@ def _context(arguments, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Ten
     """The context (B, Tq, Dv) in float32 and the logarithm of each row's sum of exponentials (B, Tq)."""
     tensors, sizes = arguments
     (batch, _, width), queries = value.shape, sizes[0]
-    context = torch.empty(batch, queries, width, device=value.device)
-    log_total = torch.empty(batch, queries, device=value.device)
+    context = torch.empty(batch, queries, width, device=value.device, dtype=torch.float32)
+    log_total = torch.empty(batch, queries, device=value.device, dtype=torch.float32)
     bytes, strides = _mask_arguments(mask, value)
     block = min(WIDTH, max(16, triton.next_power_of_2(width)))
     gpu_kernels.context_kernel[triton.cdiv(queries, ROWS), batch](
@@ -97,7 +98,7 @@ def _weights(arguments, log_total: Tensor, mask: Tensor | None, first: int, coun
     """The weights (B, count, Tk) of the queries from first on."""
     tensors, sizes = arguments
     keys = sizes[1]
-    weights = torch.empty(log_total.size(0), count, keys, device=log_total.device)
+    weights = torch.empty(log_total.size(0), count, keys, device=log_total.device, dtype=torch.float32)
     bytes, strides = _mask_arguments(mask, log_total)
     grid = triton.cdiv(count, ROWS), triton.cdiv(keys, COLUMNS), log_total.size(0)
     gpu_kernels.weights_kernel[grid](
@@ -118,9 +119,9 @@ def _gradient(folded: _Folded, query: Tensor, key: Tensor, slopes: Tensor, of_qu
     pairs = [(F.pad(folded.exp_query, padding), query), (F.pad(folded.exp_key, padding), key)]
     (exponentials, inputs), (other_exponentials, other_inputs) = pairs if of_queries else pairs[::-1]
     (batch, length, channels), others, padded = inputs.shape, other_inputs.size(1), exponentials.size(2)
-    gradient = torch.empty(batch, length, channels, device=query.device)
+    gradient = torch.empty(batch, length, channels, device=query.device, dtype=torch.float32)
     grid = triton.cdiv(length, GRADIENT_ROWS), padded // GRADIENT_CHANNELS, batch
-    vector_sums = torch.empty(batch, grid[0] if of_queries else 0, padded, device=query.device)
+    vector_sums = torch.empty(batch, grid[0] if of_queries else 0, padded, device=query.device, dtype=torch.float32)
     by_row, by_other = slopes.stride()[1:] if of_queries else slopes.stride()[:0:-1]
     gpu_kernels.gradient_kernel[grid](
         exponentials, other_exponentials, inputs, other_inputs, folded.sign, folded.wide, slopes, gradient, vector_sums,
@@ -164,11 +165,14 @@ class _AdditiveAttention(torch.autograd.Function):
         folded = _fold(query, key, score_vector)
         arguments = _score_arguments(folded, query, key, score_vector)
         values = value.float()
-        query_grad = torch.empty(query.shape, device=query.device)
-        key_grad, value_grad = torch.zeros(key.shape, device=query.device), torch.zeros_like(values)
-        vector_sums = torch.zeros(query.size(2), device=query.device)
+        query_grad = torch.empty(query.shape, device=query.device, dtype=torch.float32)
+        key_grad, value_grad = (
+            torch.zeros(key.shape, device=query.device, dtype=torch.float32),
+            torch.zeros_like(values),
+        )
+        vector_sums = torch.zeros(query.size(2), device=query.device, dtype=torch.float32)
         (batch, queries, _), keys = query.shape, key.size(1)
-        step = max(GRADIENT_ROWS, WORKSPACE // max(1, batch * keys))
+        step = max(1, WORKSPACE // (batch * keys * ROWS)) * ROWS  # whole tiles: rows are padded to these
         for first in range(0, queries, step):
             rows = slice(first, min(first + step, queries))
             weights = _weights(arguments, log_total, mask, first, rows.stop - first)
