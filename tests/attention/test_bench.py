@@ -19,7 +19,9 @@ def small(monkeypatch):
     for name in ("SHORT", "NARROW", "LONG"):
         monkeypatch.setattr(rows, name, (2, 50, 50, 40))
     interleaved = measure.interleaved
-    monkeypatch.setattr(rows, "interleaved", lambda calls, seconds: interleaved(calls, 0))
+    monkeypatch.setattr(
+        rows, "interleaved", lambda run, functions, inputs, seconds: interleaved(run, functions, inputs, 0)
+    )
 
 
 def test_prints_tables_and_writes_every_number(small, monkeypatch, capsys, tmp_path):

@@ -78,7 +78,7 @@ class KVCache:
             raise ValueError(
                 f"query {tuple(query.shape)} must be (B, H, n, Dk), with H a multiple of G, for keys {tuple(key.shape)}"
             )
-        return dot_product_attention(query, self.key, self.value, mask, causal)
+        return dot_product_attention(query, key, self.value, mask, causal)
 
     def _filled(self, buffer: Tensor | None) -> Tensor:
         if buffer is None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,8 +18,11 @@ IMPLEMENTATIONS = {"ours": additive_attention, "naive": reference.additive_atten
 ELEMENTS_IN_FLOAT64 = 2**25
 
 
-def interleaved(calls: dict[str, Callable], seconds: float) -> dict[str, float]:
-    """The median milliseconds of each call, taken in turns for about the given time, at least three times each."""
+def interleaved(
+    run: Callable, functions: dict[str, Callable], inputs: list[Tensor], seconds: float
+) -> dict[str, float]:
+    """The median milliseconds that run takes with each function, in turns for about the given time, thrice at least."""
+    calls = {name: partial(run, function, inputs) for name, function in functions.items()}
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     for call in calls.values():
         call()  # whatever is compiled or set up once
@@ -74,19 +78,18 @@ def errors(ours: Callable, naive: Callable, inputs: list[Tensor]) -> tuple[float
 
 
 def peak(implementation: str, shape: Shape) -> float | None:
-    """Megabytes that a process needs above its inputs for one pass forward and backward, in a fresh one.
+    """Megabytes that a process needs above its inputs for one pass forward and backward on the CPU, in a fresh one.
 
     None where the system does not tell (only Linux does).
     """
-    if torch.cuda.is_available():
-        return _cuda_peak(implementation, shape)
     if sys.platform != "linux":
         return None
     command = [sys.executable, "-m", __spec__.name, implementation, *map(str, shape)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
-def _cuda_peak(implementation: str, shape: Shape) -> float:
+def peak_on_gpu(implementation: str, shape: Shape) -> float:
+    """Megabytes of the GPU's memory above the inputs for one pass forward and backward."""
     inputs = additive_inputs(shape, "cuda")
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

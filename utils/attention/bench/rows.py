@@ -9,7 +9,7 @@ import torch
 
 from .. import KVCache, additive_attention, backend, depth_attention, dot_product_attention, reference
 from .machine import rates
-from .measure import additive_inputs, both_ways, errors, forward, interleaved, peak
+from .measure import additive_inputs, both_ways, errors, forward, interleaved, peak, peak_on_gpu
 
 DECODER_STEP, TINY, PAPER = (80, 1, 50, 1000), (4, 16, 50, 100), (80, 50, 50, 1000)
 SHORT, NARROW, LONG, LONGEST = (8, 50, 50, 1000), (32, 64, 64, 128), (4, 512, 512, 128), (1, 2048, 2048, 64)
@@ -63,11 +63,11 @@ def additive_on_cpu(quick: bool) -> Iterator[Row]:
         error, naive_error = errors(additive_attention, naive, inputs)
         for threads in (1, all_threads) if shape in (LONG, LONGEST) and all_threads > 1 else (1,):
             for run in (forward, both_ways):
-                calls = {"ours": additive_attention, "naive": naive}
+                functions = {"ours": additive_attention, "naive": naive}
                 if shape in (SHORT, NARROW) and not quick and (fused := compiled(naive)):
-                    calls["other"] = fused
+                    functions["other"] = fused
                 with on_threads(threads):
-                    times = interleaved({k: partial(run, f, inputs) for k, f in calls.items()}, seconds)
+                    times = interleaved(run, functions, inputs, seconds)
                 bound = machine.additive_bound(shape, run is both_ways) if threads == 1 and shape[1] >= 50 else None
                 yield Row(
                     "additive", str(shape), run.__name__, threads, backend(additive_attention, *inputs), **times,
@@ -84,18 +84,18 @@ def dot_product_on_cpu(quick: bool) -> Iterator[Row]:
     for length in (256,) if quick else (256, 1024):
         query, key, value = torch.randn(3, 2, 8, length, 64)
         functions = {"ours": dot_product_attention, "naive": reference.dot_product_attention}
+        functions = {name: partial(function, causal=True) for name, function in functions.items()}
         for run in (forward, both_ways):
-            calls = {name: partial(run, partial(f, causal=True), [query, key, value]) for name, f in functions.items()}
             with on_threads(1):
                 name = backend(dot_product_attention, query, key, value, causal=True)
-                times = interleaved(calls, 1)
+                times = interleaved(run, functions, [query, key, value], 1)
             yield Row("dot product, causal", str((2, 8, length, 64)), run.__name__, 1, name, **times)
     cache = KVCache()
     query, key, value = torch.randn(4, 16, 1, 64), torch.randn(4, 4, 2048, 64), torch.randn(4, 4, 2048, 64)
     cache.append(key, value)
-    calls = {"ours": partial(cache.attend, query), "naive": partial(reference.dot_product_attention, query, key, value)}
+    functions = {"ours": cache.attend, "naive": partial(reference.dot_product_attention, key=key, value=value)}
     with on_threads(1):
-        times = interleaved(calls, 1)
+        times = interleaved(forward, functions, [query], 1)
     yield Row("cache, 16 heads on 4", "(4, 16, 1, 64) on 2048", "forward", 1, **times)
 
 
@@ -105,9 +105,8 @@ def depth_on_cpu(quick: bool) -> Iterator[Row]:
         sources, query, weight = torch.randn(layers, 4, 256, width), torch.randn(width) / width**0.5, torch.rand(width)
         for run in (forward, both_ways):
             functions = {"ours": depth_attention, "naive": reference.depth_attention}
-            calls = {name: partial(run, f, [query, sources, weight]) for name, f in functions.items()}
             with on_threads(1):
-                times = interleaved(calls, 1)
+                times = interleaved(run, functions, [query, sources, weight], 1)
             yield Row("depth, normed", str((layers, 4, 256, width)), run.__name__, 1, **times)
 
 
@@ -118,15 +117,16 @@ def additive_on_gpu(quick: bool) -> Iterator[Row]:
             inputs = additive_inputs(shape, "cuda", dtype)
             error, naive_error = errors(additive_attention, naive, inputs)
             for run in (forward, both_ways):
-                calls = {"ours": additive_attention, "naive": naive}
+                functions = {"ours": additive_attention, "naive": naive}
                 if not quick and (fused := compiled(naive)):
-                    calls["other"] = fused
-                times = interleaved({k: partial(run, f, inputs) for k, f in calls.items()}, 2)
+                    functions["other"] = fused
+                times = interleaved(run, functions, inputs, 2)
                 name = f"{backend(additive_attention, *inputs)}, {str(dtype).removeprefix('torch.')}"
                 yield Row(
                     "additive", str(shape), run.__name__, None, name, **times, error=error, naive_error=naive_error
                 )
-        yield Row("additive", str(shape), "memory", memory=peak("ours", shape), naive_memory=peak("naive", shape))
+        memory, naive_memory = peak_on_gpu("ours", shape), peak_on_gpu("naive", shape)
+        yield Row("additive", str(shape), "memory", memory=memory, naive_memory=naive_memory)
 
 
 def tables(quick: bool) -> dict[str, Iterator[Row]]:
