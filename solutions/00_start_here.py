@@ -180,6 +180,9 @@ claim("double doubles", double(21) == 42)
 # |---|---|---|
 # | [01 Dictionaries](01_dictionaries.ipynb) | 50 | exact lookup becomes a matrix product; the nearest key answers any query |
 # | [02 Soft lookup](02_soft_lookup.ipynb) | 80 | every key answers, in proportion to its match: gradients flow |
+# | [03 A dictionary that learns](03_a_dictionary_that_learns.ipynb) | 60 | keys and values start as random numbers, or are computed from an input |
+# | [04 The bottleneck](04_the_bottleneck.ipynb) | 60 | a recurrent network without a lookup: what is far, and what does not fit |
+# | [05 Bahdanau attention](05_bahdanau_attention.ipynb) | 80 | a decoder asks the encoder's states at every step |
 #
 # ## In short
 #

@@ -1,11 +1,13 @@
 """The widgets' kernel side; what they do under the mouse is tested in test_browser.py."""
 
+import re
+
 import pytest
 import torch
 import traitlets
 
 from utils import data
-from utils.widgets import SoftLookup
+from utils.widgets import Alignment, SoftLookup, TrainingSteps
 
 WORDS, KEY, VALUE = data.small_dictionary()
 
@@ -39,3 +41,106 @@ def test_what_is_no_query_or_temperature_is_refused(name, value):
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"6 words need keys \(6, 2\) and colours \(6, 3\), got \(5, 2\) and \(6, 3\)"):
         SoftLookup(WORDS, KEY[:5], VALUE)
+
+
+def training_steps(**other):
+    """Three records of four slots among two contexts; `other` replaces a part."""
+    parts = {
+        "steps": [0, 10, 20],
+        "keys": torch.arange(24.0).reshape(3, 4, 2),
+        "contexts": torch.tensor([[3.0, 0.0], [0.0, 3.0]]),
+        "values": torch.linspace(-0.5, 1.5, 36).reshape(3, 4, 3),
+        "targets": torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+        "losses": torch.tensor([1.0, 0.1, 0.01]),
+    }
+    return TrainingSteps(**parts | other)
+
+
+def test_the_browser_is_given_every_record():
+    state = training_steps().get_state()
+    assert (state["steps"], state["record"]) == ([0, 10, 20], 0)
+    assert state["places"][2][1] == [18.0, 19.0]  # record 2, slot 1
+    assert state["contexts"] == [[3.0, 0.0], [0.0, 3.0]]
+    assert state["losses"] == pytest.approx([1.0, 0.1, 0.01])
+
+
+def test_colours_beyond_the_screens_are_clamped_and_the_tensors_left_alone():
+    values = torch.tensor([-0.5, 0.5, 1.5]).expand(3, 4, 3).contiguous()
+    state = training_steps(values=values, targets=2 * torch.ones(2, 3)).get_state()
+    assert state["colours"][0][0] == [0.0, 0.5, 1.0]
+    assert state["targets"] == [[1.0, 1.0, 1.0]] * 2
+    assert values.min() == -0.5
+
+
+def test_what_is_still_being_trained_can_be_drawn():
+    figure = training_steps(keys=torch.zeros(3, 4, 2, requires_grad=True), steps=range(3))
+    assert (figure.places[0][0], figure.steps) == ([0.0, 0.0], [0, 1, 2])
+
+
+def test_the_record_can_be_read_set_and_watched():
+    figure, seen = training_steps(), []
+    figure.observe(lambda change: seen.append(change.new), "record")
+    figure.set_state({"record": 2})  # as the browser does
+    figure.record = 1
+    assert seen == [2, 1]
+
+
+@pytest.mark.parametrize("record", [-1, 3, 0.5, "last"])
+def test_a_record_that_there_is_not_is_refused(record):
+    figure = training_steps()
+    with pytest.raises(traitlets.TraitError, match="record"):
+        figure.record = record
+    assert figure.record == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"keys": torch.zeros(2, 4, 2)}, r"3 steps .* got \(2, 4, 2\), \(3, 4, 3\) and \(3,\)"),
+        ({"keys": torch.zeros(3, 4, 16)}, r"keys \(3, M, 2\), .* got \(3, 4, 16\)"),
+        ({"keys": torch.zeros(3)}, r"got \(3,\), \(3, 4, 3\) and \(3,\)"),
+        ({"values": torch.zeros(3, 5, 3)}, r"got \(3, 4, 2\), \(3, 5, 3\)"),
+        ({"losses": torch.zeros(3, 1)}, r"and \(3, 1\)"),
+        ({"losses": torch.tensor(0.1)}, r"and \(\)"),
+        ({"steps": []}, r"0 steps \(at least one\)"),
+        ({"contexts": torch.zeros(3, 2)}, r"contexts \(C, 2\) and targets \(C, 3\) .* got \(3, 2\) and \(2, 3\)"),
+        ({"contexts": torch.zeros(2, 16)}, r"got \(2, 16\) and \(2, 3\)"),
+        ({"targets": torch.zeros(3)}, r"got \(2, 2\) and \(3,\)"),
+    ],
+)
+def test_records_that_do_not_fit_are_named(other, named):
+    with pytest.raises(ValueError, match=named):
+        training_steps(**other)
+
+
+def alignment():
+    return Alignment(["sixty", "three"], ["drei", "und", "sechzig"], torch.tensor([[0, 1], [0.5, 0.5], [1, 0]]))
+
+
+def test_the_browser_is_given_both_sentences_and_the_weights():
+    state = alignment().get_state()
+    assert (state["source"], state["target"]) == (["sixty", "three"], ["drei", "und", "sechzig"])
+    assert (state["weights"], state["selected"]) == ([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]], -1)
+
+
+def test_the_selected_word_can_be_read_set_and_watched():
+    figure, seen = alignment(), []
+    figure.observe(lambda change: seen.append(change.new), "selected")
+    figure.set_state({"selected": 2})  # as the browser does
+    figure.selected = -1
+    assert seen == [2, -1]
+
+
+@pytest.mark.parametrize("selected", [-2, 3, "und"])
+def test_a_word_that_there_is_not_is_refused(selected):
+    figure = alignment()
+    with pytest.raises(traitlets.TraitError, match="selected"):
+        figure.selected = selected
+    assert figure.selected == -1
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 3), (1, 3, 2), ()])
+def test_weights_that_do_not_fit_are_named(shape):
+    named = rf"3 target words and 2 source words need weights \(3, 2\), got {re.escape(str(shape))}"
+    with pytest.raises(ValueError, match=named):
+        Alignment(["sixty", "three"], ["drei", "und", "sechzig"], torch.zeros(shape))

@@ -157,6 +157,66 @@ def regression(
     return row
 
 
+def seeds(results: Mapping[str, Tensor], xlabel: str, chance: float | None = None) -> Axes:
+    """A bar for the mean of each entry (S,), a point for each seed; chance as a dashed line if given."""
+    ax = _axes(6.6, 0.42 * len(results) + 0.9)
+    for row, result in enumerate(results.values()):
+        ax.barh(row, result.mean().item(), height=0.55, color=BLUE, alpha=0.35)
+        ax.scatter(result.tolist(), [row] * len(result), s=16, color=INK, zorder=2)
+    if chance is not None:
+        ax.axvline(chance, color=INK, linestyle="--", linewidth=1)
+        ax.annotate("chance", (chance, -0.55), fontsize=8, xytext=(3, 0), textcoords="offset points", va="center")
+    ax.set_yticks(range(len(results)), results)
+    ax.set(xlim=(0, 1.03), ylim=(len(results) - 0.4, -0.8), xlabel=xlabel)
+    ax.tick_params(axis="y", length=0)
+    return _bare(ax)
+
+
+def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tensor | None = None) -> Axes:
+    """A sentence read below, its translation written above: through one vector, or with weights (Tq, Tk)."""
+    ax = _axes(0.85 * max(len(source), len(target)) + 1.0, 3.1)
+    columns = max(len(source), len(target)) - 1
+    xs, xt = (np.linspace(0, columns, len(words) + 2)[1:-1] for words in (source, target))
+    for places, height, words, side in [(xs, 0, source, -1), (xt, 2, target, 1)]:
+        ax.scatter(places, [height] * len(places), s=330, color="white", edgecolor=INK, zorder=2)
+        ax.plot(places, [height] * len(places), color=INK, linewidth=1, zorder=1)
+        for x, word in zip(places, words, strict=True):
+            ax.annotate(word, (x, height), (0, 17 * side), textcoords="offset points", ha="center", va="center")
+    if weights is None:
+        ax.plot([xs[-1], columns / 2], [0, 1], color=INK, linewidth=1, zorder=1)
+        for x in xt:
+            ax.plot([columns / 2, x], [1, 2], color=GREY, linewidth=1, zorder=1)
+        ax.scatter(columns / 2, 1, marker="s", s=400, color=BLUE, edgecolor=INK, zorder=2)
+        ax.annotate("one vector", (columns / 2, 1), (18, 0), textcoords="offset points", va="center")
+    else:
+        for x, row in zip(xt, weights.tolist(), strict=True):
+            for start, weight in zip(xs, row, strict=True):
+                ax.plot([start, x], [0, 2], color=BLUE, linewidth=6 * weight, alpha=0.7, zorder=1)
+    ax.set(xlim=(-0.6, columns + 0.6), ylim=(-0.7, 2.7), xticks=[], yticks=[0, 2])
+    ax.set_yticklabels(["encoder\nreads", "decoder\nwrites"])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def keys_in_plane(
+    moments: Mapping[str, tuple[Tensor, Tensor]], places: Tensor, colours: Tensor, reach: float | None = None
+) -> np.ndarray:
+    """Where keys (M, 2) point and the colours of their values (M, 3), a panel per moment.
+
+    Large rings are the places (C, 2) that queries come from, in the colours (C, 3) that they want.
+    """
+    reach = reach or 1.1 * max(float(x.abs().max()) for x in [places, *(key for key, _ in moments.values())])
+    _, row = plt.subplots(1, len(moments), figsize=(3.6 * len(moments), 3.7), layout="constrained", squeeze=False)
+    for ax, (title, (key, value)) in zip(row[0], moments.items(), strict=True):
+        ax.scatter(*places.T, s=330, facecolor="none", edgecolor=colours.clamp(0, 1).numpy(), linewidth=4)
+        for tip in key.tolist():
+            ax.plot([0, tip[0]], [0, tip[1]], color=GREY, linewidth=0.8, zorder=1)
+        ax.scatter(*key.T, s=55, color=value.clamp(0, 1).numpy(), edgecolor=INK, linewidth=0.8, zorder=2)
+        ax.set(title=title, xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+    return row[0]
+
+
 def _axes(width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 

@@ -1,5 +1,7 @@
-"""What can be dragged. Each widget computes in the browser and redraws at every move of the mouse."""
+"""What can be dragged, played or pointed at. Each widget computes in the browser and redraws at every move."""
 
+from .alignment import Alignment
 from .soft_lookup import SoftLookup
+from .training_steps import TrainingSteps
 
-__all__ = ["SoftLookup"]
+__all__ = ["Alignment", "SoftLookup", "TrainingSteps"]

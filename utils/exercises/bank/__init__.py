@@ -1,15 +1,28 @@
 """Every exercise of the course, in course order: a module per theme."""
 
 from . import (
+    additive_scores,
+    attention_decoder_steps,
+    bahdanau_attention,
+    beam_searches,
+    decoder_steps,
+    distances,
     exact_lookups,
     first_steps,
     hash_tables,
+    learned_dictionaries,
     lookup_slopes,
+    masked_softmaxes,
     memories,
     nearest_lookups,
+    precomputed_keys,
+    projections,
+    recurrent_runs,
+    recurrent_steps,
     slopes,
     soft_lookups,
     softmaxes,
+    vote_spreads,
 )
 
 EXERCISES = [
@@ -24,4 +37,18 @@ EXERCISES = [
     lookup_slopes.lookup_gradient,
     memories.kernel_regression,
     memories.linear_memory,
+    learned_dictionaries.soft_dictionary,
+    learned_dictionaries.train_step_of,
+    vote_spreads.effective_slots_of,
+    projections.project_qkv_of,
+    recurrent_steps.recurrent_step,
+    recurrent_runs.recurrent_run,
+    distances.gradients_by_distance,
+    decoder_steps.fixed_context_step,
+    additive_scores.additive_scores_of,
+    masked_softmaxes.masked_softmax,
+    bahdanau_attention.bahdanau_attention,
+    attention_decoder_steps.attention_decoder_step,
+    precomputed_keys.precompute_keys_of,
+    beam_searches.beam_search_of,
 ]

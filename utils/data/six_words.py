@@ -1,4 +1,4 @@
-"""What the chapters look things up in: made here, seeded, offline."""
+"""The small dictionary that several chapters look things up in."""
 
 from torch import Tensor, tensor
 

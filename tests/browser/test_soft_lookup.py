@@ -1,119 +1,16 @@
-"""A real JupyterLab, started as the README says, in a headless Chromium: chapter 02 as its reader uses it."""
+"""Chapter 02 as its reader uses it, from the first command on."""
 
-import inspect
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+from driver import ACTIVE_CELL, ALL_RUN, EDIT_CELL, PATIENCE, RUN_ALL, in_kernel, in_reach, until
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-PATIENCE = 120_000  # milliseconds: a slow machine is no failure
 MULTIPLIED = """def soft_lookup(query, key, value, temperature=1.0, mask=None):
     scores = query @ key.mT * temperature
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
     return softmax(scores).nan_to_num() @ value"""
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine: the browser is not tested"
-)
-
-RUN_ALL = """async () => {
-    const app = window.jupyterapp;
-    await app.restored;
-    const panel = app.shell.currentWidget;
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    await panel.sessionContext.session.kernel.info;
-    await app.commands.execute("notebook:run-all-cells");
-}"""
-IN_KERNEL = """async (code) => {
-    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    const future = kernel.requestExecute({ code, store_history: false });
-    let printed = "";
-    future.onIOPub = (message) => {
-        if (message.header.msg_type === "stream") printed += message.content.text;
-        if (message.header.msg_type === "error") printed += message.content.evalue;
-    };
-    await future.done;
-    return printed.trim();
-}"""
-EDIT_CELL = """async (id) => {
-    const notebook = window.jupyterapp.shell.currentWidget.content;
-    notebook.activeCellIndex = notebook.widgets.findIndex((cell) => cell.model.id === id);
-    await notebook.scrollToItem(notebook.activeCellIndex);
-    notebook.mode = "edit";
-    notebook.activeCell.editor.focus();
-}"""
-ALL_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
-    (cell) => cell.model.type !== "code" || (cell.model.executionState === "idle" && cell.model.executionCount > 0)
-)"""
-TO_THE_MIDDLE = """(plane) => {
-    plane.scrollIntoView({ block: "center" });
-    const box = plane.getBoundingClientRect();
-    return plane.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
-}"""
-ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """What the README's first command opens in the reader's browser, over a copy of the course."""
-    home = tmp_path_factory.mktemp("lab")
-    for folder in ("chapters", "utils"):
-        shutil.copytree(ROOT / folder, home / folder)
-    readers_browser, opened = home / "readers_browser", home / "opened"
-    readers_browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
-    readers_browser.chmod(0o755)
-    own = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME")}
-    own |= {f"JUPYTERLAB_{kind}_DIR": str(home / kind.lower()) for kind in ("SETTINGS", "WORKSPACES")}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyter", "lab", "chapters/00_start_here.ipynb", "--allow-root",
-         f"--ServerApp.port={free_port()}", "--LabApp.expose_app_in_browser=True"],
-        cwd=home, env=os.environ | own | {"BROWSER": str(readers_browser)},
-        stdout=subprocess.DEVNULL, stderr=(home / "log").open("w"),
-    )  # fmt: skip
-    try:
-        until(lambda: server.poll() is not None or (opened.exists() and opened.read_text().endswith("\n")))
-        assert server.poll() is None, (home / "log").read_text()
-        yield opened.read_text().strip()
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def until(condition):
-    """Wait until the condition holds. Raises TimeoutError when patience ends."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(inspect.getsource(condition))
-        time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -146,19 +43,6 @@ def figure(page):
     in_kernel(page, "figure.query, figure.temperature = [0.2, 1.0], 0.3")
     until(lambda: figure.locator(".reading").inner_text() == "temperature 0.3")
     return figure
-
-
-def in_reach(figure):
-    """Bring the plane to the middle of the window; False while the page around it is still being laid out."""
-    plane = figure.locator(".plane")
-    hit = plane.evaluate(TO_THE_MIDDLE)
-    before = plane.bounding_box()
-    time.sleep(0.5)
-    return hit and before == plane.bounding_box() and plane.evaluate(TO_THE_MIDDLE)
-
-
-def in_kernel(page, code):
-    return page.evaluate(IN_KERNEL, code)
 
 
 def weights(figure):
@@ -226,9 +110,9 @@ def test_the_slider_turns_the_temperature(page, figure):
 
 
 def test_the_arrow_keys_move_the_query_and_not_the_notebook(page, figure):
-    active = page.evaluate(ACTIVE_CELL)
     before = place(figure)
     figure.locator(".plane").focus()
+    active = page.evaluate(ACTIVE_CELL)
     page.keyboard.press("ArrowRight")
     assert place(figure) == pytest.approx([before[0] + 5, before[1]])  # 0.05 of 3.2, on 320 pixels
     page.keyboard.press("Shift+ArrowDown")

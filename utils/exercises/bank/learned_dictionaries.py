@@ -1,0 +1,367 @@
+"""A dictionary whose keys and values are parameters, and one step of learning it."""
+
+import math
+
+import torch
+from torch import nn, tensor
+from torch.nn import functional as F
+
+from .. import module_probes
+from ..exercise import Case, Exercise, Mistake, normal
+
+
+class SoftDictionary(nn.Module):
+    """slots keys and values, learned; a query gets softmax(query · key / √d_query) value.
+
+    Keys start as standard normal numbers, values as a tenth of such. Returns (B, d_value) for a query (B, d_query).
+    """
+
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = nn.Parameter(torch.randn(slots, d_query))
+        self.value = nn.Parameter(0.1 * torch.randn(slots, d_value))
+
+    def forward(self, query):
+        weights = self.weights(query)
+        return weights @ self.value
+
+    def weights(self, query):
+        """(B, slots): how much each slot has to say."""
+        return torch.softmax(query @ self.key.mT / math.sqrt(self.key.size(1)), -1)
+
+
+class _WithScaledDotProductAttention(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = nn.Parameter(torch.empty(slots, d_query))
+        self.value = nn.Parameter(torch.empty(slots, d_value))
+        nn.init.normal_(self.key)
+        nn.init.normal_(self.value, std=0.1)
+
+    def forward(self, query):
+        return F.scaled_dot_product_attention(query[None], self.key[None], self.value[None])[0]
+
+
+class _ByHand(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.register_parameter("value", nn.Parameter(torch.randn(slots, d_value) / 10))
+        self.register_parameter("key", nn.Parameter(torch.randn(slots, d_query)))
+        self.scale = d_query**-0.5
+
+    def forward(self, query):
+        scores = torch.einsum("bd,md->bm", query * self.scale, self.key)
+        exps = torch.exp(scores - scores.amax(1, keepdim=True))
+        return torch.einsum("bm,mv->bv", exps / exps.sum(1, keepdim=True), self.value)
+
+
+class _PlainTensors(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = torch.randn(slots, d_query)
+        self.value = 0.1 * torch.randn(slots, d_value)
+
+    def forward(self, query):
+        return torch.softmax(query @ self.key.mT / math.sqrt(self.key.size(1)), -1) @ self.value
+
+
+class _StartsWithZeros(SoftDictionary):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__(slots, d_query, d_value)
+        self.key = nn.Parameter(torch.zeros(slots, d_query))
+        self.value = nn.Parameter(torch.zeros(slots, d_value))
+
+
+class _StartsAllAlike(SoftDictionary):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__(slots, d_query, d_value)
+        self.key = nn.Parameter(torch.randn(d_query).repeat(slots, 1))
+        self.value = nn.Parameter(0.1 * torch.randn(d_value).repeat(slots, 1))
+
+
+class _ValuesAsLargeAsKeys(SoftDictionary):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__(slots, d_query, d_value)
+        self.value = nn.Parameter(torch.randn(slots, d_value))
+
+
+class _StartsPositive(SoftDictionary):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__(slots, d_query, d_value)
+        self.key = nn.Parameter(torch.rand(slots, d_query))
+        self.value = nn.Parameter(0.1 * torch.rand(slots, d_value))
+
+
+class _NotScaled(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT, -1)
+
+
+class _ScaledByTheWidth(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT / self.key.size(1), -1)
+
+
+class _ScaledByTheSlots(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT / math.sqrt(len(self.key)), -1)
+
+
+class _Multiplied(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT * math.sqrt(self.key.size(1)), -1)
+
+
+class _WeightsScaled(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT, -1) / math.sqrt(self.key.size(1))
+
+
+class _SoftmaxOverQueries(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT / math.sqrt(self.key.size(1)), 0)
+
+
+class _NoSoftmax(SoftDictionary):
+    def weights(self, query):
+        return query @ self.key.mT / math.sqrt(self.key.size(1))
+
+
+class _Nearest(SoftDictionary):
+    def weights(self, query):
+        return F.one_hot((query @ self.key.mT).argmax(-1), len(self.key)).to(query.dtype)
+
+
+class _Detached(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.detach().mT / math.sqrt(self.key.size(1)), -1)
+
+
+class _ReturnsWeightsToo(SoftDictionary):
+    def forward(self, query):
+        weights = self.weights(query)
+        return weights @ self.value, weights
+
+
+class _ReturnsWeights(SoftDictionary):
+    def forward(self, query):
+        return self.weights(query)
+
+
+class _Transposed(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = nn.Parameter(torch.randn(d_query, slots))
+        self.value = nn.Parameter(0.1 * torch.randn(d_value, slots))
+
+    def forward(self, query):
+        return torch.softmax(query @ self.key / math.sqrt(len(self.key)), -1) @ self.value.mT
+
+
+class _LinearMaps(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = nn.Linear(d_query, slots, bias=False)
+        self.value = nn.Linear(slots, d_value, bias=False)
+        self.scale = d_query**-0.5
+
+    def forward(self, query):
+        return self.value(torch.softmax(self.key(query) * self.scale, -1))
+
+
+SIZES = (5, 3, 2)
+soft_dictionary = Exercise(
+    reference=SoftDictionary,
+    probe=module_probes.soft_dictionary,
+    cases=[
+        Case("what it is made of: 5 slots, queries of width 3, values of width 2", sizes=SIZES),
+        Case("how 400 slots start", sizes=(400, 12, 9)),
+        Case(
+            "by hand: two slots, one query",
+            sizes=(2, 1, 1), query=tensor([[1.0]]), key=tensor([[math.log(3)], [0.0]]), value=tensor([[10.0], [20.0]]),
+        ),
+        Case("several queries", sizes=SIZES, query=normal(4, 3), key=normal(5, 3), value=normal(5, 2)),
+        Case("as many queries as slots", sizes=(4, 4, 4), query=normal(4, 4), key=normal(4, 4), value=normal(4, 4)),
+        Case(
+            "gradients", sizes=(6, 4, 3), query=normal(5, 4), key=normal(6, 4), value=normal(6, 3), grad=["query", "key", "value"],
+        ),
+        Case(
+            "64-bit numbers", sizes=SIZES, query=normal(2, 3, dtype=torch.float64), key=normal(5, 3, dtype=torch.float64),
+            value=normal(5, 2, dtype=torch.float64), grad=["query", "key", "value"],
+        ),
+        Case("scores in the thousands", sizes=SIZES, query=normal(4, 3, scale=1000), key=normal(5, 3), value=normal(5, 2)),
+        Case("one slot", sizes=(1, 3, 2), query=normal(4, 3), key=normal(1, 3), value=normal(1, 2)),
+        Case("no queries", sizes=SIZES, query=normal(0, 3), key=normal(5, 3), value=normal(5, 2)),
+    ],
+    variants=[_WithScaledDotProductAttention, _ByHand],
+    mistakes=[
+        Mistake(_PlainTensors, "Your key and value are plain tensors, so no optimizer will find them. `nn.Parameter` makes a tensor one that is learned."),
+        Mistake(_LinearMaps, "Your key and value are linear layers. Make them parameters of their own, with a row for each slot: (slots, d_query) and (slots, d_value)."),
+        Mistake(_Transposed, "Your key and value have a column for each slot. Give each slot a row: (slots, d_query) and (slots, d_value)."),
+        Mistake(_StartsWithZeros, "All your slots start alike, as zeros: they will get the same gradient at every step and stay alike for ever. Start them at random."),
+        Mistake(_StartsAllAlike, "All your slots start as the same random row: they will get the same gradient at every step and stay alike for ever."),
+        Mistake(_ValuesAsLargeAsKeys, "Your values start as large as the keys. Let them start as a tenth of standard normal numbers, so that they first get the mean right."),
+        Mistake(_StartsPositive, "Your keys start with positive numbers only, so all of them point the same way. `torch.randn` gives both signs, `torch.rand` does not."),
+        Mistake(_NotScaled, "Your scores are not divided by √d_query: with wide queries they are large, and the softmax starts nearly hard."),
+        Mistake(_ScaledByTheWidth, "You divide the scores by d_query. Divide by its square root."),
+        Mistake(_ScaledByTheSlots, "You divide the scores by the root of the number of slots. It is the width of the query that makes them large: √d_query."),
+        Mistake(_Multiplied, "You multiply the scores by √d_query. Divide by it."),
+        Mistake(_WeightsScaled, "You divide the weights by √d_query, after the softmax. It is the scores that are divided, before it."),
+        Mistake(_SoftmaxOverQueries, "Your weights sum to one over the queries. Each query shares out its own vote: they should sum to one over the slots."),
+        Mistake(_NoSoftmax, "You weigh the values by their scores. Turn the scores into weights first, positive and with sum one."),
+        Mistake(_Nearest, "Only the best slot answers. Then nothing can be learned through the choice: let every slot speak, in proportion to its match."),
+        Mistake(_Detached, "The answers are right, but no gradient reaches `key`: something cuts the graph (detach, .data, no_grad)."),
+        Mistake(_ReturnsWeightsToo, "Your `forward` returns a pair. It should return the context (B, d_value) alone."),
+        Mistake(_ReturnsWeights, "Your `forward` returns the weights. They are still to be multiplied with the values."),
+    ],
+    points=3,
+)  # fmt: skip
+
+
+def train_step(model, optimizer, query, target):
+    """One step of learning: lower the mean squared error between model(query) and target; its value before, a float."""
+    loss = ((model(query) - target) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _zeroed_at_the_end(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    return float(loss)
+
+
+def _gradients_by_hand(model, optimizer, query, target):
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    error = model(query).sub(target).pow(2)
+    loss = error.sum() / error.numel()
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    return loss.detach().item()
+
+
+def _never_zeroed(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _nothing_to_do(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def _step_before_backward(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    optimizer.step()
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.item()
+
+
+def _loss_after(model, optimizer, query, target):
+    train_step(model, optimizer, query, target)
+    return F.mse_loss(model(query), target).item()
+
+
+def _summed(model, optimizer, query, target):
+    loss = ((model(query) - target) ** 2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _summed_over_width(model, optimizer, query, target):
+    loss = ((model(query) - target) ** 2).sum(-1).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _absolute(model, optimizer, query, target):
+    loss = (model(query) - target).abs().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _rooted(model, optimizer, query, target):
+    loss = ((model(query) - target) ** 2).mean().sqrt()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _uphill(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    optimizer.zero_grad()
+    (-loss).backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _not_squared(model, optimizer, query, target):
+    loss = (model(query) - target).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _two_steps(model, optimizer, query, target):
+    loss = train_step(model, optimizer, query, target)
+    train_step(model, optimizer, query, target)
+    return loss
+
+
+def _returns_a_tensor(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+train_step_of = Exercise(
+    reference=train_step,
+    probe=module_probes.training_steps,
+    cases=[
+        Case(
+            "one number, by hand: the model says 2, 4 is wanted, step size 0.1", optimizer="plain gradient steps of size 0.1",
+            weight=tensor([[2.0]]), queries=tensor([[[1.0]]]), targets=tensor([[[4.0]]]),
+        ),
+        Case("one step", optimizer="plain gradient steps of size 0.1", weight=normal(3, 2), queries=normal(1, 4, 2), targets=normal(1, 4, 3)),
+        Case("three steps", optimizer="plain gradient steps of size 0.1", weight=normal(3, 2), queries=normal(3, 4, 2), targets=normal(3, 4, 3)),
+        Case("five steps of Adam", optimizer="Adam", weight=normal(2, 3), queries=normal(5, 6, 3), targets=normal(5, 6, 2)),
+        Case("momentum", optimizer="momentum", weight=normal(2, 3), queries=normal(4, 1, 3), targets=normal(4, 1, 2)),
+    ],
+    variants=[_zeroed_at_the_end, _gradients_by_hand],
+    mistakes=[
+        Mistake(_never_zeroed, "The gradients pile up: `backward` adds to what is there from the step before. Set them to zero once per step."),
+        Mistake(_nothing_to_do, "Nothing is learned: no step is taken that finds a gradient. `zero_grad`, then `backward`, then `step`: is one missing, or in another place?"),
+        Mistake(_step_before_backward, "The optimizer takes its step before the gradients of this batch are there."),
+        Mistake(_loss_after, "You return the loss after the step. The one before it is asked for, and is there already."),
+        Mistake(_summed, "Your loss is the sum of the squared errors. Take their mean, so that the step does not grow with the batch."),
+        Mistake(_summed_over_width, "You sum the squared errors over the width of the target. Take the mean over everything."),
+        Mistake(_absolute, "Your loss is the mean absolute error. The squared error is asked for."),
+        Mistake(_rooted, "You take the root of the mean squared error. Leave it squared."),
+        Mistake(_uphill, "The loss grows: you follow the gradient of its negative."),
+        Mistake(_not_squared, "Errors of opposite sign cancel in your loss, and it can be lowered without end. Square them."),
+        Mistake(_two_steps, "You take two steps. One is asked for."),
+        Mistake(_returns_a_tensor, "You return a tensor, which keeps the whole graph alive. `.item()` makes it a plain number."),
+    ],
+    points=2,
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""How a class that holds parameters is used: built with sizes, its parameters replaced by given ones, and called."""
+
+import torch
+from torch import Tensor, nn
+
+
+def parts(model: nn.Module) -> dict[str, str]:
+    """The model's trainable parameters by name, with their shapes."""
+    return {
+        name: f"shape {tuple(parameter.shape)}"
+        for name, parameter in sorted(model.named_parameters())
+        if parameter.requires_grad
+    }
+
+
+def soft_dictionary(attempt, sizes: tuple[int, int, int], query: Tensor | None = None, **parameters: Tensor):
+    """Its parameters by name; or how they start; or, with a query, its answer with the given key and value."""
+    torch.manual_seed(0)
+    model = attempt(*sizes)
+    if query is not None:
+        return torch.func.functional_call(model, parameters, (query,))
+    return parts(model) | {"start": _start(model)} if sizes[0] > 50 else parts(model)
+
+
+def _start(model: nn.Module) -> dict[str, str]:
+    return {name: _spread(getattr(model, name)) for name in ("key", "value") if hasattr(model, name)}
+
+
+def _spread(parameter: Tensor) -> str:
+    if not parameter.any():
+        return "zeros"
+    if len(parameter.detach().unique(dim=0)) < len(parameter):
+        return "slots that start alike"
+    spread = parameter.std().item()
+    if parameter.mean().abs() > 0.2 * spread:
+        return "numbers whose mean is not zero"
+    known = {0.1: "a standard deviation of about 0.1", 1.0: "a standard deviation of about 1"}
+    return next(
+        (words for size, words in known.items() if 0.8 < spread / size < 1.25), f"a standard deviation of {spread:.2g}"
+    )
+
+
+OPTIMIZERS = {
+    "plain gradient steps of size 0.1": lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+    "momentum": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9),
+    "Adam": lambda parameters: torch.optim.Adam(parameters, lr=0.02),
+}
+
+
+def training_steps(attempt, optimizer: str, weight: Tensor, queries: Tensor, targets: Tensor) -> dict:
+    """What one attempted step after the other returns, for a linear model, and the weight it ends with.
+
+    queries (steps, B, d_query) and targets (steps, B, d_value) hold a batch for each step.
+    """
+    model = nn.Linear(weight.size(1), weight.size(0), bias=False)
+    with torch.no_grad():
+        model.weight.copy_(weight)
+    steps = OPTIMIZERS[optimizer](model.parameters())
+    losses = [attempt(model, steps, query, target) for query, target in zip(queries, targets, strict=True)]
+    return {"the loss of each step": losses, "the weight after": model.weight.detach()}
+
+
+def projections(attempt, state, inputs, W_q, W_k, W_v, joined: bool = False):
+    """The query, key and value that it returns; joined, all their numbers in one row."""
+    results = attempt(state, inputs, W_q, W_k, W_v)
+    return _joined(results, 3) if joined else results
+
+
+def _joined(results, count: int) -> Tensor:
+    """All numbers of so many tensors in one row. Raises TypeError if it is something else."""
+    if not isinstance(results, tuple) or len(results) != count:
+        raise TypeError(f"{count} tensors should be returned, as a tuple; it was {type(results).__name__}")
+    return torch.cat([result.flatten() for result in results])
+
+
+def bahdanau_attention(attempt, sizes: tuple[int, int, int], joined: bool = False, **inputs: Tensor):
+    """Its parameters by name; or, with inputs, its context and weights with the given W_q, W_k and score_vector.
+
+    sizes (d_query, d_key, d_hidden). Joined, all numbers of the context and the weights in one row.
+    """
+    torch.manual_seed(0)
+    model = attempt(*sizes)
+    if not inputs:
+        return parts(model)
+    given = [inputs[name] for name in ("query", "key", "value")]
+    mask = {"mask": inputs["mask"]} if "mask" in inputs else {}
+    results = torch.func.functional_call(model, _as_parameters(inputs), tuple(given), mask)
+    return _joined(results, 2) if joined else results
+
+
+def precomputed_keys(attempt, key: Tensor, **parameters: Tensor):
+    """What it returns for an attention that has the given W_q, W_k and score_vector, and the key."""
+    (d_hidden, d_query), d_key = parameters["W_q"].shape, parameters["W_k"].size(1)
+    holder = _Holder(attempt, d_query, d_key, d_hidden)
+    given = {f"attention.{name}": value for name, value in _as_parameters(parameters).items()}
+    return torch.func.functional_call(holder, given, (key,))
+
+
+def _as_parameters(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {"W_q.weight": inputs["W_q"], "W_k.weight": inputs["W_k"], "score_vector": inputs["score_vector"]}
+
+
+class _Holder(nn.Module):
+    """Calls a function with the parts of an attention and whatever else it is given."""
+
+    def __init__(self, program, d_query: int, d_key: int, d_hidden: int):
+        super().__init__()
+        self.program, self.attention = program, nn.Module()
+        self.attention.W_q = nn.Linear(d_query, d_hidden, bias=False)
+        self.attention.W_k = nn.Linear(d_key, d_hidden, bias=False)
+        self.attention.score_vector = nn.Parameter(torch.randn(d_hidden))
+
+    def forward(self, key: Tensor):
+        return self.program(self.attention, key)

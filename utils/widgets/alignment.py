@@ -1,0 +1,43 @@
+"""The figure in which pointing at a target word shows where it looked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+from torch import Tensor
+
+HERE = Path(__file__).parent
+
+
+class Alignment(anywidget.AnyWidget):
+    """Two sentences and their weights (Tq, Tk) as a heatmap: a row for each target word, a column for each source word.
+
+    The target word under the mouse, or reached with the arrow keys, shades the source words by its weights.
+    `selected`, the index of that word or -1 for none, can be read and set from the kernel.
+    Raises ValueError if the shapes do not fit, traitlets.TraitError for a word that there is not.
+    """
+
+    _esm = HERE / "alignment.js"
+    _css = HERE / "alignment.css"
+
+    source = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    target = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    weights = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
+    selected = traitlets.Int(-1).tag(sync=True)
+
+    def __init__(self, source: Sequence[str], target: Sequence[str], weights: Tensor):
+        if weights.shape != (len(target), len(source)):
+            raise ValueError(
+                f"{len(target)} target words and {len(source)} source words need weights "
+                f"({len(target)}, {len(source)}), got {tuple(weights.shape)}"
+            )
+        super().__init__(source=list(source), target=list(target), weights=weights.tolist())
+
+    @traitlets.validate("selected")
+    def _is_a_word(self, proposal: traitlets.Bunch) -> int:
+        if not -1 <= proposal.value < len(self.target):
+            raise traitlets.TraitError(
+                f"selected {proposal.value} is none of the {len(self.target)} target words, from 0, nor -1"
+            )
+        return proposal.value
