@@ -7,7 +7,7 @@ from torch import tensor
 
 from utils.models import BahdanauAttention
 
-from .. import module_probes
+from .. import probes
 from ..exercise import Case, Draw, Exercise, Mistake, normal
 from . import bahdanau_programs as programs
 
@@ -41,7 +41,7 @@ def _given(B, Tq, Tk, d_query, d_key, d_value, d_hidden, **more):
 ALL = ["query", "key", "value", "W_q", "W_k", "score_vector"]
 bahdanau_attention = Exercise(
     reference=BahdanauAttention,
-    probe=module_probes.bahdanau_attention,
+    probe=probes.bahdanau_attention,
     cases=[
         Case("what it is made of: queries of width 3, keys of width 4, 5 hidden", sizes=(3, 4, 5)),
         Case(

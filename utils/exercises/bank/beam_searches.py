@@ -309,6 +309,10 @@ beam_search_of = Exercise(
             language={(): [0.0, 0.5, 0.45, 0.05], (2,): [0.0, 0.9, 0.06, 0.04], (3,): [0.0, 0.5, 0.3, 0.2]},
         ),
         Case(
+            "by hand, where one sequence is finished at once and two others go on", start=0, end=1, width=2, max_length=3,
+            language={(): [0.0, 0.3, 0.5, 0.2], (2,): [0.0, 0.04, 0.5, 0.46], (2, 2): [0.0, 0.3, 0.36, 0.34], (2, 3): [0.0, 0.95, 0.03, 0.02]},
+        ),
+        Case(
             "by hand, where the end is out of reach", start=0, end=1, width=1, max_length=2,
             language={(): [0.0, 0.1, 0.2, 0.7], (3,): [0.0, 0.1, 0.6, 0.3]},
         ),

@@ -6,7 +6,7 @@ import torch
 from torch import nn, tensor
 from torch.nn import functional as F
 
-from .. import module_probes
+from .. import probes
 from ..exercise import Case, Exercise, Mistake, normal
 
 
@@ -172,7 +172,7 @@ class _LinearMaps(nn.Module):
 SIZES = (5, 3, 2)
 soft_dictionary = Exercise(
     reference=SoftDictionary,
-    probe=module_probes.soft_dictionary,
+    probe=probes.soft_dictionary,
     cases=[
         Case("what it is made of: 5 slots, queries of width 3, values of width 2", sizes=SIZES),
         Case("how 400 slots start", sizes=(400, 12, 9)),
@@ -337,7 +337,7 @@ def _returns_a_tensor(model, optimizer, query, target):
 
 train_step_of = Exercise(
     reference=train_step,
-    probe=module_probes.training_steps,
+    probe=probes.training_steps,
     cases=[
         Case(
             "one number, by hand: the model says 2, 4 is wanted, step size 0.1", optimizer="plain gradient steps of size 0.1",

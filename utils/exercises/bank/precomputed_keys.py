@@ -4,7 +4,7 @@ import torch
 from torch import tensor
 from torch.nn import functional as F
 
-from .. import module_probes
+from .. import probes
 from ..exercise import Case, Exercise, Mistake, normal
 
 
@@ -112,7 +112,7 @@ def _given(B, Tk, d_query, d_key, d_hidden, dtype=torch.float32):
 
 precompute_keys_of = Exercise(
     reference=precompute_keys,
-    probe=module_probes.precomputed_keys,
+    probe=probes.precomputed_keys,
     cases=[
         Case(
             "two keys by hand", key=tensor([[[1.0, 2.0], [3.0, 0.0]]]), W_q=tensor([[5.0, 0.0], [0.0, 7.0]]),

@@ -4,7 +4,7 @@ import torch
 from torch import tensor
 from torch.nn import functional as F
 
-from .. import module_probes
+from .. import probes
 from ..exercise import Case, Exercise, Mistake, normal
 
 
@@ -77,7 +77,7 @@ def _query_only_learns(state, inputs, W_q, W_k, W_v):
 
 project_qkv_of = Exercise(
     reference=project_qkv,
-    probe=module_probes.projections,
+    probe=probes.projections,
     cases=[
         Case(
             "one state, one input, by hand", state=tensor([[2.0]]), inputs=tensor([[3.0]]), W_q=tensor([[10.0]]), W_k=tensor([[100.0]]),

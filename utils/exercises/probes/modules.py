@@ -3,6 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from .joined import in_one_row
+
+
+def _built(attempt, sizes: tuple[int, ...]) -> nn.Module:
+    """attempt(*sizes), the same at every call, without a trace in the notebook's own random numbers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return attempt(*sizes)
+
 
 def parts(model: nn.Module) -> dict[str, str]:
     """The model's trainable parameters by name, with their shapes."""
@@ -15,8 +24,7 @@ def parts(model: nn.Module) -> dict[str, str]:
 
 def soft_dictionary(attempt, sizes: tuple[int, int, int], query: Tensor | None = None, **parameters: Tensor):
     """Its parameters by name; or how they start; or, with a query, its answer with the given key and value."""
-    torch.manual_seed(0)
-    model = attempt(*sizes)
+    model = _built(attempt, sizes)
     if query is not None:
         return torch.func.functional_call(model, parameters, (query,))
     return parts(model) | {"start": _start(model)} if sizes[0] > 50 else parts(model)
@@ -63,14 +71,7 @@ def training_steps(attempt, optimizer: str, weight: Tensor, queries: Tensor, tar
 def projections(attempt, state, inputs, W_q, W_k, W_v, joined: bool = False):
     """The query, key and value that it returns; joined, all their numbers in one row."""
     results = attempt(state, inputs, W_q, W_k, W_v)
-    return _joined(results, 3) if joined else results
-
-
-def _joined(results, count: int) -> Tensor:
-    """All numbers of so many tensors in one row. Raises TypeError if it is something else."""
-    if not isinstance(results, tuple) or len(results) != count:
-        raise TypeError(f"{count} tensors should be returned, as a tuple; it was {type(results).__name__}")
-    return torch.cat([result.flatten() for result in results])
+    return in_one_row(results, 3) if joined else results
 
 
 def bahdanau_attention(attempt, sizes: tuple[int, int, int], joined: bool = False, **inputs: Tensor):
@@ -78,14 +79,13 @@ def bahdanau_attention(attempt, sizes: tuple[int, int, int], joined: bool = Fals
 
     sizes (d_query, d_key, d_hidden). Joined, all numbers of the context and the weights in one row.
     """
-    torch.manual_seed(0)
-    model = attempt(*sizes)
+    model = _built(attempt, sizes)
     if not inputs:
         return parts(model)
     given = [inputs[name] for name in ("query", "key", "value")]
     mask = {"mask": inputs["mask"]} if "mask" in inputs else {}
     results = torch.func.functional_call(model, _as_parameters(inputs), tuple(given), mask)
-    return _joined(results, 2) if joined else results
+    return in_one_row(results, 2) if joined else results
 
 
 def precomputed_keys(attempt, key: Tensor, **parameters: Tensor):

@@ -1,0 +1,24 @@
+"""How an attempt is used when its arguments are not plain data: it is built and called, and its answers are data.
+
+A probe knows nothing of the reference, so that it can run where the reference must not be seen.
+"""
+
+from .decoding import beam_search
+from .functions import numerical_gradient
+from .hash_tables import hash_table
+from .modules import bahdanau_attention, precomputed_keys, projections, soft_dictionary, training_steps
+from .recurrent import attention_decoder_step, fixed_context_step, gradient_by_distance
+
+__all__ = [
+    "attention_decoder_step",
+    "bahdanau_attention",
+    "beam_search",
+    "fixed_context_step",
+    "gradient_by_distance",
+    "hash_table",
+    "numerical_gradient",
+    "precomputed_keys",
+    "projections",
+    "soft_dictionary",
+    "training_steps",
+]
