@@ -65,7 +65,7 @@ from torch import nn
 class SoftDictionary(nn.Module):
     """A dictionary of `slots` keys and values that are learned.
 
-    Parameters key (slots, d_query), which starts as standard normal numbers, and value (slots, d_value), as a tenth of such.
+    Parameters: key (slots, d_query) starts as standard normal numbers, value (slots, d_value) as a tenth of such.
     """
 
     def __init__(self, slots, d_query, d_value):
@@ -98,9 +98,10 @@ SoftDictionary = check("SoftDictionary", SoftDictionary)
 # <details><summary>Hint 1</summary>PyTorch <em>adds</em> gradients to those that are there. Start from none: <code>optimizer.zero_grad()</code>.</details>
 # <details><summary>Hint 2</summary><code>loss.backward()</code> fills in the gradients, <code>optimizer.step()</code> uses them, <code>loss.item()</code> is a plain number.</details>
 
+
 # %% exercise="train_step"
 def train_step(model, optimizer, query, target):
-    """One step of learning: lower the mean squared error between model(query) and target. Its value before, a float."""
+    """One step that lowers the mean squared error between model(query) and target; its value before, a float."""
     # BEGIN SOLUTION
     loss = ((model(query) - target) ** 2).mean()
     optimizer.zero_grad()
@@ -177,7 +178,7 @@ def squared_error(model, query, target):
 
 
 def learn(build, scale=1.0, steps=600):
-    """Five seeds of what `build` makes, trained; and for each the share of new states whose colour comes out right."""
+    """Five seeds of what `build` makes, trained; and the share of new states whose colour comes out right."""
     model, noise = training.Seeds(build, range(5)), torch.Generator().manual_seed(0)
     batches = (((scale * states), wanted) for states, wanted, _ in iter(lambda: tasks.draw(64, noise), None))
     training.train(model, batches, squared_error, steps, rate=0.02, label=build.__name__)
@@ -188,6 +189,7 @@ def learn(build, scale=1.0, steps=600):
 
 # %% [markdown]
 # First the dictionary with keys and values learned, then four others. Each changes one thing:
+
 
 # %%
 def learned():
@@ -237,7 +239,13 @@ class QueryMapLearned(nn.Module):
 
 # %%
 builds = [learned, keys_fixed, UniformWeights, all_alike, QueryMapLearned]
-names = ["keys and values learned", "random keys, values learned", "uniform weights", "all slots start alike", "random keys, query map learned"]
+names = [
+    "keys and values learned",
+    "random keys, values learned",
+    "uniform weights",
+    "all slots start alike",
+    "random keys, query map learned",
+]
 outcomes = [learn(build) for build in builds]
 models = dict(zip(names, [model for model, _ in outcomes], strict=True))
 accuracy = dict(zip(names, [shares for _, shares in outcomes], strict=True))
@@ -300,10 +308,16 @@ key = model.model(0).key.detach()
 votes = torch.softmax(states[0] @ key.mT / 4, -1).mean(0)  # (24,): each slot's share of all votes
 in_plane = (key @ plane).square().sum(-1) / key.square().sum(-1)  # (24,)
 used = votes > 0.02
-print(f"{used.sum()} slots used, {in_plane[used].mean():.0%} of their keys in the plane; spare slots {in_plane[~used].mean():.0%}")
+print(
+    f"{used.sum()} slots used, {in_plane[used].mean():.0%} of their keys in the plane;",
+    f"spare slots {in_plane[~used].mean():.0%}",
+)
 claim("the keys in use have turned into the plane", in_plane[used].mean() > 0.85)
 claim("the spare ones much less", in_plane[~used].mean() < 0.65 * in_plane[used].mean())
-claim("the keys in use have gone past the places", (key @ plane)[used].norm(dim=-1).mean() > places.norm(dim=-1).mean())
+claim(
+    "the keys in use have gone past the places",
+    (key @ plane)[used].norm(dim=-1).mean() > places.norm(dim=-1).mean(),
+)
 
 # %% [markdown]
 # ### Move through the training
@@ -313,7 +327,9 @@ claim("the keys in use have gone past the places", (key @ plane)[used].norm(dim=
 # %%
 from utils import widgets
 
-figure = widgets.TrainingSteps(steps, torch.stack(seen_keys), places, torch.stack(seen_values), colours, torch.tensor(seen_losses))
+figure = widgets.TrainingSteps(
+    steps, torch.stack(seen_keys), places, torch.stack(seen_values), colours, torch.tensor(seen_losses)
+)
 figure
 
 # %% [markdown]
@@ -333,9 +349,10 @@ figure
 # <details><summary>Hint 1</summary>By hand, weights ½ and ½: the entropy is log 2, the answer 2.</details>
 # <details><summary>Hint 2</summary>0 · log 0 is <code>nan</code> for the machine. <code>torch.special.entr</code> and <code>torch.xlogy</code> know better.</details>
 
+
 # %% exercise="effective_slots"
 def effective_slots(weights):
-    """How many slots share a vote, from 1 to M: exp of the entropy of the weights (..., M), for each row (...)."""
+    """How many slots share a vote, 1 to M: exp of the entropy of the weights (..., M), for each row (...)."""
     # BEGIN SOLUTION
     return torch.special.entr(weights).sum(-1).exp()
     # END SOLUTION
@@ -346,6 +363,7 @@ effective_slots = check("effective_slots", effective_slots)
 
 # %% [markdown] tags=["solution"]
 # `entr(x)` is −x log x, with 0 at x = 0. The number need not be whole: weights of .9 and .1 count as 1.4 slots.
+
 
 # %%
 def eight_slots():
@@ -360,22 +378,33 @@ def votes_of(model, scale):
 
 
 # %%
-starts = {scale: effective_slots(votes_of(training.Seeds(eight_slots, range(5)), scale)).mean().item() for scale in (1, 10)}
+untrained = training.Seeds(eight_slots, range(5))
+starts = {scale: effective_slots(votes_of(untrained, scale)).mean().item() for scale in (1, 10)}
 soft_model, soft_accuracy = learn(eight_slots)
 sharp_model, sharp_accuracy = learn(eight_slots, scale=10)
-print({f"queries × {scale}": f"{slots:.1f} of 8 slots share a vote at the start" for scale, slots in starts.items()})
-plots.seeds({"soft start": soft_accuracy, "sharp start (queries × 10)": sharp_accuracy}, "colour right, on new states", chance=1 / 8);
+print(
+    {
+        f"queries × {scale}": f"{slots:.1f} of 8 slots share a vote at the start"
+        for scale, slots in starts.items()
+    }
+)
+outcomes = {"soft start": soft_accuracy, "sharp start (queries × 10)": sharp_accuracy}
+plots.seeds(outcomes, "colour right, on new states", chance=1 / 8);
 
 # %%
-dead = {name: (votes_of(model, scale).mean(1) < 0.01).sum(1) for name, model, scale in [("soft", soft_model, 1), ("sharp", sharp_model, 10)]}
-print("slots with under 1 % of the votes after training, for each seed:", {name: counts.tolist() for name, counts in dead.items()})
+dead = {
+    "soft": (votes_of(soft_model, 1).mean(1) < 0.01).sum(1),
+    "sharp": (votes_of(sharp_model, 10).mean(1) < 0.01).sum(1),
+}
+for name, counts in dead.items():
+    print(f"{name} start: slots with under 1 % of the votes after training, for each seed {counts.tolist()}")
 claim("the sharp start asks about one slot at a time", starts[10] < 2 < starts[1])
 claim("it ends at least 15 points lower", sharp_accuracy.mean() < soft_accuracy.mean() - 0.15)
 claim("and leaves more slots dead", dead["sharp"].float().mean() > dead["soft"].float().mean() + 0.5)
 
 # %% [markdown]
-# *A slot that wins nothing gets no gradient, so it never moves to where it could win: it is dead. The slots that won at the start by chance serve two contexts each, and answer with a
-# mixture of both colours.*
+# *A slot that wins nothing gets no gradient, so it never moves to where it could win: it is dead. So several contexts have to share
+# the slots that won at the start by chance.*
 #
 # Note the soft start with eight slots, too: it is below the one with 24. With no slot to spare, two contexts sometimes share one and no slot is free to help. Spare slots cost
 # little and make learning easier.
@@ -398,6 +427,7 @@ claim("and leaves more slots dead", dead["sharp"].float().mean() > dead["soft"].
 # <details><summary>Hint 1</summary>Three matrix products, nothing else: no scaling, no softmax.</details>
 # <details><summary>Hint 2</summary>Who asks? Who answers? Only one of the three comes from the state.</details>
 
+
 # %% exercise="project_qkv"
 def project_qkv(state, inputs, W_q, W_k, W_v):
     """query (..., Tq, Dk), key (..., Tk, Dk) and value (..., Tk, Dv).
@@ -415,6 +445,7 @@ project_qkv = check("project_qkv", project_qkv)
 # %% [markdown]
 # A test. Every input is a *shelf* of six items; each item has a place and a colour, turned and mixed with noise into 12 numbers. The colours are **new for every input**. A state of 16 numbers says, hidden as
 # before, at which place to look. What colour is there?
+
 
 # %%
 class ShelfReader(nn.Module):
@@ -438,6 +469,7 @@ class ShelfReader(nn.Module):
 # %% [markdown]
 # Two controls: the same reader with equal weights, and your `SoftDictionary`, which sees the state and has its own slots, and never looks at the shelf.
 
+
 # %%
 class ShelfAverage(ShelfReader):
     def forward(self, state, inputs):
@@ -457,14 +489,18 @@ class NeverLooks(nn.Module):
 shelves = data.Shelves()
 
 
+def shelf_error(model, states, inputs, wanted):
+    return ((model(states, inputs) - wanted) ** 2).mean()
+
+
 def read_shelves(build):
-    """The trained model, and its squared error on new shelves: 1 is what answering with the mean colour gives."""
+    """The trained model, and its squared error on new shelves: 1 is what the mean colour would get."""
     torch.manual_seed(0)
     model, noise = build(), torch.Generator().manual_seed(0)
     batches = (shelves.draw(64, noise)[:3] for _ in iter(int, 1))
-    training.train(model, batches, lambda model, *batch: ((model(*batch[:2]) - batch[2]) ** 2).mean(), 600, rate=0.01, label=build.__name__)
+    training.train(model, batches, shelf_error, 600, rate=0.01, label=build.__name__)
     states, inputs, wanted, _ = shelves.draw(2000, noise)
-    return model, (((model(states, inputs) - wanted) ** 2).mean() / wanted.var()).item()
+    return model, (shelf_error(model, states, inputs, wanted) / wanted.var()).item()
 
 
 readers = {build.__name__: read_shelves(build) for build in (ShelfReader, ShelfAverage, NeverLooks)}
@@ -474,7 +510,8 @@ readers = {build.__name__: read_shelves(build) for build in (ShelfReader, ShelfA
 states, inputs, _, asked = shelves.draw(6, torch.Generator().manual_seed(5))
 weights, _ = readers["ShelfReader"][0].weights_and_value(states, inputs)
 order = asked.argsort()
-plots.heatmap(weights[order, 0], [f"shelf {i}: item {asked[i]}" for i in order.tolist()], [f"item {j}" for j in range(6)]);
+rows, columns = [f"shelf {i}: item {asked[i]}" for i in order.tolist()], [f"item {j}" for j in range(6)]
+plots.heatmap(weights[order, 0], rows, columns);
 
 # %% [markdown]
 # *Six new shelves; beside each, the item that it was asked for. The weight is on that item, whatever else stands there.*
