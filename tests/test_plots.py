@@ -84,3 +84,31 @@ def test_entries_and_regression_draw_what_they_are_given():
     axes = plots.regression(x, x, x, {"flat": torch.zeros(5), "line": x}, truth=x)
     assert [ax.get_title() for ax in axes] == ["flat", "line"]
     assert axes[0].lines[-1].get_ydata().max() == 0
+
+
+def test_seeds_have_a_bar_for_the_mean_and_a_point_each():
+    ax = plots.seeds({"one": torch.tensor([0.2, 0.4]), "two": torch.tensor([1.0, 1.0])}, "right", chance=0.125)
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.3, 1.0])
+    assert ax.collections[0].get_offsets()[:, 0].tolist() == pytest.approx([0.2, 0.4])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.lines[0].get_xdata()[0] == 0.125
+
+
+def test_keys_in_the_plane_point_where_they_are_in_the_colour_of_their_value():
+    moments = {"start": (torch.zeros(2, 2), torch.zeros(2, 3)), "end": (torch.tensor([[4.0, 0], [0, -2]]), VALUE[:2])}
+    start, end = plots.keys_in_plane(moments, KEY, VALUE)
+    rings, dots = end.collections
+    assert torch.tensor(rings.get_offsets()).float().allclose(KEY)
+    assert dots.get_offsets().tolist() == [[4.0, 0.0], [0.0, -2.0]]
+    assert dots.get_facecolor()[0, :3] == pytest.approx(VALUE[0].numpy())
+    assert start.get_xlim() == end.get_xlim() and end.get_xlim()[1] > 4
+
+
+def test_an_encoder_decoder_is_drawn_through_one_vector_or_by_its_weights():
+    narrow = plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"])
+    assert "one vector" in [text.get_text() for text in narrow.texts]
+    weights = torch.tensor([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
+    wide = plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"], weights)
+    assert [text.get_text() for text in wide.texts] == ["sixty", "three", "drei", "und", "sechzig"]
+    drawn = sorted(line.get_linewidth() for line in wide.lines)
+    assert drawn[-2:] == [6, 6] and drawn.count(3) == 2  # two weights of one, two of a half
