@@ -1,6 +1,10 @@
 """Beside nbval's run of every notebook: a test for each check's sign, ○ in chapters/ and ✓ in solutions/."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the cores to whoever else is testing
 
 SIGNS = {"chapters": "○", "solutions": "✓"}
 

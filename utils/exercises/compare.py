@@ -48,7 +48,7 @@ def _difference(expected, got, what) -> str | None:
         if isinstance(got, bool) or not isinstance(got, numbers.Number):
             return f"{what} should be a number; it is {_kind(got)}."
         return None if _close(expected, got) else _unequal(expected, got, what)
-    if type(got) is not type(expected):
+    if not (isinstance(expected, list | tuple) and isinstance(got, list | tuple)) and type(got) is not type(expected):
         return f"{what} should be {_kind(expected)}; it is {_kind(got)}."
     if isinstance(expected, dict):
         if expected.keys() != got.keys():

@@ -203,7 +203,7 @@ def _disagreement(expected: Outcome, got: Outcome) -> str | None:
     if got.stopped:
         return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
     if got.error:
-        return f"Your code raised {describe_error(got.error)}."
+        return f"Your code raised {describe_error(got.error).rstrip('.')}."
     if got.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
         return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."

@@ -99,6 +99,11 @@ def _step_with(use, y, s, encoder_states, mask, attention, cell):
     return cell(torch.cat([y, use(context)], -1), s), context, weights
 
 
+def _weights_taken_for_the_context(y, s, encoder_states, mask, attention, cell):
+    weights, context = attention(s[:, None], encoder_states, encoder_states, mask)
+    return cell(torch.cat([y, context[:, 0]], -1), s), context[:, 0], weights[:, 0]
+
+
 def _context_of_zeros(y, s, encoder_states, mask, attention, cell):
     return _step_with(torch.zeros_like, y, s, encoder_states, mask, attention, cell)
 
@@ -297,6 +302,7 @@ attention_decoder_step = Exercise(
         Mistake(_without_the_weights, "You return the state and the context. Return the weights as well, as the third."),
         Mistake(_state_last, "Your three results are right and in another order. Return the next state first, then the context and the weights."),
         Mistake(_weights_before_context, "Your three results are right and in another order. The context comes before the weights."),
+        Mistake(_weights_taken_for_the_context, "You take the attention's results in the wrong order: the context comes first, then the weights."),
         Mistake(_old_state_returned, "You return the state you were given. Return the one that the cell makes of it."),
         Mistake(_query_detached, "The numbers are right, but your query is cut off from the graph (detach, no_grad), so the decoder cannot learn what to ask."),
         Mistake(_context_detached, "The numbers are right, but your cell gets a context cut off from the graph (detach, no_grad), so what is read cannot teach where to look."),

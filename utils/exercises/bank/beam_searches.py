@@ -130,6 +130,18 @@ def _greedy(step, start, end, width, max_length):
     return beam_search(step, start, end, 1, max_length)
 
 
+def _every_end_set_aside(step, start, end, width, max_length):
+    kept, done = [(0.0, [start])], []
+    for _ in range(max_length):
+        candidates = []
+        for (total, prefix), row in zip(kept, step(torch.tensor([prefix for _, prefix in kept])).tolist(), strict=True):
+            candidates += [(total + gain, [*prefix, token]) for token, gain in enumerate(row)]
+        done += [entry for entry in candidates if entry[1][-1] == end]
+        going_on = sorted((entry for entry in candidates if entry[1][-1] != end), reverse=True)
+        kept = going_on[:width]
+    return _bare(max(done + kept, key=lambda entry: entry[0] / (len(entry[1]) - 1))[1], end)
+
+
 def _lowest(step, start, end, width, max_length):
     def pick(continued, width):
         return _highest(-continued, width)
@@ -316,6 +328,10 @@ beam_search_of = Exercise(
             "by hand, where the end is out of reach", start=0, end=1, width=1, max_length=2,
             language={(): [0.0, 0.1, 0.2, 0.7], (3,): [0.0, 0.1, 0.6, 0.3]},
         ),
+        Case(
+            "by hand, where an end falls off the beam", start=0, end=1, width=1, max_length=3,
+            language={(): [0.0, 0.4, 0.6, 0.0, 0.0], (2,): [0.0, 0.24, 0.26, 0.25, 0.25], (2, 2): [0.0, 0.24, 0.26, 0.25, 0.25]},
+        ),
         _case("eight languages", V=6, width=3, max_length=6, likely=0.5, count=8),
         _case("width 1", V=6, width=1, max_length=6),
         _case("width 5", V=6, width=5, max_length=7, likely=0.5, count=8),
@@ -330,6 +346,7 @@ beam_search_of = Exercise(
     mistakes=[
         Mistake(_greedy, "Your search follows a single sequence, whatever the width (copies of one count as one). Keep the `width` best different ones at each length."),
         Mistake(_best_of_each_prefix, "You keep the best continuation of each prefix, so a good prefix never has two. All continuations of all prefixes compete with each other."),
+        Mistake(_every_end_set_aside, "You set aside every sequence that ends, however unlikely. It has to be among the `width` best of its length, as the others do."),
         Mistake(_lowest, "You keep the continuations with the lowest log-probability. The highest, nearest to zero, are the likely ones."),
         Mistake(_worst_at_the_end, "Your search is right, and at the end you return the worst of what it found. The highest log-probability per token wins."),
         Mistake(_not_normalised, "You compare finished sequences by their sum, which favours short ones. Compare them per token."),

@@ -107,6 +107,31 @@ class _ScaledByTheSlots(SoftDictionary):
         return torch.softmax(query @ self.key.mT / math.sqrt(len(self.key)), -1)
 
 
+class _ScaledByRootTwo(SoftDictionary):
+    def weights(self, query):
+        return torch.softmax(query @ self.key.mT / 2**0.5, -1)
+
+
+class _ValueIsAProduct(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.key = nn.Parameter(torch.randn(slots, d_query))
+        self.value = 0.1 * nn.Parameter(torch.randn(slots, d_value))
+
+    def forward(self, query):
+        return torch.softmax(query @ self.key.mT / self.key.size(1) ** 0.5, -1) @ self.value
+
+
+class _OtherNames(nn.Module):
+    def __init__(self, slots, d_query, d_value):
+        super().__init__()
+        self.keys = nn.Parameter(torch.randn(slots, d_query))
+        self.values = nn.Parameter(0.1 * torch.randn(slots, d_value))
+
+    def forward(self, query):
+        return torch.softmax(query @ self.keys.mT / self.keys.size(1) ** 0.5, -1) @ self.values
+
+
 class _Multiplied(SoftDictionary):
     def weights(self, query):
         return torch.softmax(query @ self.key.mT * math.sqrt(self.key.size(1)), -1)
@@ -177,8 +202,8 @@ soft_dictionary = Exercise(
         Case("what it is made of: 5 slots, queries of width 3, values of width 2", sizes=SIZES),
         Case("how 400 slots start", sizes=(400, 12, 9)),
         Case(
-            "by hand: two slots, one query",
-            sizes=(2, 1, 1), query=tensor([[1.0]]), key=tensor([[math.log(3)], [0.0]]), value=tensor([[10.0], [20.0]]),
+            "by hand: three slots, one query",
+            sizes=(3, 1, 1), query=tensor([[1.0]]), key=tensor([[math.log(3)], [0.0], [0.0]]), value=tensor([[10.0], [20.0], [30.0]]),
         ),
         Case("several queries", sizes=SIZES, query=normal(4, 3), key=normal(5, 3), value=normal(5, 2)),
         Case("as many queries as slots", sizes=(4, 4, 4), query=normal(4, 4), key=normal(4, 4), value=normal(4, 4)),
@@ -191,7 +216,6 @@ soft_dictionary = Exercise(
         ),
         Case("scores in the thousands", sizes=SIZES, query=normal(4, 3, scale=1000), key=normal(5, 3), value=normal(5, 2)),
         Case("one slot", sizes=(1, 3, 2), query=normal(4, 3), key=normal(1, 3), value=normal(1, 2)),
-        Case("no queries", sizes=SIZES, query=normal(0, 3), key=normal(5, 3), value=normal(5, 2)),
     ],
     variants=[_WithScaledDotProductAttention, _ByHand],
     mistakes=[
@@ -205,6 +229,9 @@ soft_dictionary = Exercise(
         Mistake(_NotScaled, "Your scores are not divided by √d_query: with wide queries they are large, and the softmax starts nearly hard."),
         Mistake(_ScaledByTheWidth, "You divide the scores by d_query. Divide by its square root."),
         Mistake(_ScaledByTheSlots, "You divide the scores by the root of the number of slots. It is the width of the query that makes them large: √d_query."),
+        Mistake(_ScaledByRootTwo, "You divide the scores by √2. That was the width of the six words' queries; divide by the root of this query's width."),
+        Mistake(_ValueIsAProduct, "Your value is a product with a parameter, and no parameter itself. Scale the numbers first, and give the result to `nn.Parameter`."),
+        Mistake(_OtherNames, "Your parameters are called keys and values. Name them in the singular, as the task does: `key` and `value`."),
         Mistake(_Multiplied, "You multiply the scores by √d_query. Divide by it."),
         Mistake(_WeightsScaled, "You divide the weights by √d_query, after the softmax. It is the scores that are divided, before it."),
         Mistake(_SoftmaxOverQueries, "Your weights sum to one over the queries. Each query shares out its own vote: they should sum to one over the slots."),

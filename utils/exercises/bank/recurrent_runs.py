@@ -165,6 +165,17 @@ def _reads_back_what_it_writes(x, lengths, h0, *weights):
     return states
 
 
+def _overwrites_ended_states(x, lengths, h0, *weights):
+    h, states = h0, []
+    for t in range(x.size(1)):
+        new = rnn_step(x[:, t], h, *weights)
+        ended = t >= lengths
+        new[ended] = h[ended]
+        h = new
+        states.append(h)
+    return torch.stack(states, 1)
+
+
 def _default_type(x, lengths, h0, *weights):
     states = torch.zeros(x.size(0), x.size(1), h0.size(1))
     states[:] = run_rnn(x, lengths, h0, *weights)
@@ -259,6 +270,7 @@ recurrent_run = Exercise(
         Mistake(_sequences_taken_for_steps, "A loop over x goes through the sequences, not through time: the first axis is the batch. Step along the second."),
         Mistake(_cut_between_steps, "You detach the state between steps, so no gradient reaches the steps before. The values are right, and long memories could not be learned."),
         Mistake(_reads_back_what_it_writes, "You read a state from the tensor that you then write into, and backpropagation still needs it as it was. Keep the state in a variable of its own."),
+        Mistake(_overwrites_ended_states, "You write into a new state, and backpropagation still needs it as it was. Choose between the new and the old one with `torch.where`."),
         Mistake(_default_type, "Your states lie in a tensor of PyTorch's default type, 32-bit numbers. Make it of the type of x."),
         Mistake(_writes_into_h0, "Your state is `h0` itself under a second name, so writing into it changes what you were given. Start from a copy."),
         Mistake(_one_tensor_many_times, "You collect one tensor again and again and go on writing into it, so every state becomes the last one. Each step needs a tensor of its own."),

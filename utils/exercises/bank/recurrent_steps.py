@@ -69,6 +69,10 @@ def _tanh_from_exponentials(x, h, W_x, W_h, b):
     return (up - 1 / up) / (up + 1 / up)
 
 
+def _squashes_the_input_only(x, h, W_x, W_h, b):
+    return torch.tanh(x @ W_x) + h @ W_h + b
+
+
 def _without_bias(x, h, W_x, W_h, b):
     return torch.tanh(x @ W_x + h @ W_h)
 
@@ -151,6 +155,7 @@ recurrent_step = Exercise(
         Mistake(_sigmoid, "You use a sigmoid, so your states lie between 0 and 1. This network squashes with tanh, between -1 and 1."),
         Mistake(_linear, "You return the sum itself. It still has to go through tanh, which keeps a state between -1 and 1."),
         Mistake(_tanh_from_exponentials, "The formula of tanh in exponentials overflows for large sums, and infinity over infinity is NaN. PyTorch has a tanh that does not."),
+        Mistake(_squashes_the_input_only, "Your tanh goes around the input's part only. It goes around the whole sum."),
         Mistake(_without_bias, "Your sum leaves out the bias `b`."),
         Mistake(_bias_after_tanh, "You add the bias after tanh, so a state can leave the range from -1 to 1. Add it before."),
         Mistake(_tanh_of_each_part, "You take tanh of the two parts one by one. Input, state and bias make one sum first, and tanh comes once."),

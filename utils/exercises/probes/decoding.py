@@ -1,6 +1,7 @@
 """Languages to search for the likeliest sequence."""
 
 import functools
+import math
 
 import torch
 from torch import Tensor
@@ -9,11 +10,14 @@ from torch import Tensor
 def _next_token(language, start: int, max_length: int):
     """A step function: prefixes (N, L) into log-probabilities (N, V) of the next token.
 
-    language is a table of logits (M, V), of which all tokens of a prefix together choose the row; or the probabilities
-    by hand, {tokens after start: [one per token]}, and after tokens that are not among them token 1 is certain.
+    `start` never comes again. language is a table of logits (M, V), of which all tokens of a prefix choose the row; or
+    the probabilities by hand, {tokens after start: [one per token]}, and after others token 1 is certain.
     """
 
-    table = None if isinstance(language, dict) else language.log_softmax(-1)
+    table = None
+    if isinstance(language, Tensor):
+        impossible = torch.arange(language.size(-1)) == start
+        table = language.masked_fill(impossible, -math.inf).log_softmax(-1)
 
     def step(prefixes: Tensor) -> Tensor:
         if not isinstance(prefixes, Tensor) or prefixes.dim() != 2 or prefixes.dtype != torch.long:

@@ -13,11 +13,21 @@ def _gru_cell(weights: dict[str, Tensor]):
     return lambda *arguments, **named: torch.func.functional_call(cell, weights, arguments, named)
 
 
-CELLS = {
-    "linear": lambda W_x, W_h, b: lambda input, hx: input @ W_x + hx @ W_h + b,  # PyTorch's names for the two
-    "tanh": lambda W_x, W_h, b: lambda input, hx: torch.tanh(input @ W_x + hx @ W_h + b),
-    "GRU": lambda **weights: _gru_cell(weights),
-}
+def _linear_cell(W_x: Tensor, W_h: Tensor, b: Tensor):
+    def cell(input, hx):  # PyTorch's names for the two
+        return input @ W_x + hx @ W_h + b
+
+    return cell
+
+
+def _tanh_cell(W_x: Tensor, W_h: Tensor, b: Tensor):
+    def cell(input, hx):
+        return torch.tanh(input @ W_x + hx @ W_h + b)
+
+    return cell
+
+
+CELLS = {"linear": _linear_cell, "tanh": _tanh_cell, "GRU": lambda **weights: _gru_cell(weights)}
 
 
 def _reader(cell, width: int):
@@ -87,6 +97,6 @@ def attention_decoder_step(
     joined: bool = False,
     **weights: Tensor,
 ):
-    """What the attempt returns with additive attention and one of CELLS; joined, all its numbers in one row."""
+    """What the attempt returns with additive attention and one of CELLS; joined, state and context in one row."""
     results = attempt(y, s, encoder_states, mask, _additive_attention(W_q, W_k, score_vector), CELLS[cell](**weights))
-    return in_one_row(results, 3) if joined else results
+    return in_one_row(results[:2], 2) if joined else results
