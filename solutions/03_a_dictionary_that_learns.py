@@ -60,10 +60,11 @@ plots.entries(words, answer.abs());
 # <details><summary>Hint 2</summary>In <code>forward</code> a query row meets every key: <code>query @ self.key.mT</code> is (B, slots).</details>
 # <details><summary>Hint 3</summary><code>torch.softmax(scores, -1)</code> is chapter 02's softmax.</details>
 
-# %% exercise="SoftDictionary"
+# %%
 from torch import nn
 
 
+# %% exercise="SoftDictionary"
 class SoftDictionary(nn.Module):
     """A dictionary of `slots` keys and values that are learned.
 

@@ -408,13 +408,11 @@ failed = [
     for words, pair in zip(narrow.translate(corpus, long), long, strict=True)
     if tuple(words) != pair.target
 ]
-first_right = sum(words[0] == wanted[0] for words, wanted in failed) / len(failed)
-place = [
-    next((i for i, (word, other) in enumerate(zip(words, wanted)) if word != other), 0)
-    for words, wanted in failed
-]
+first_right = sum(words[:1] == [wanted[0]] for words, wanted in failed) / len(failed)
+agree = [[word == other for word, other in zip(*pair, strict=False)] + [False] for pair in failed]
+first_wrong = sorted(same.index(False) + 1 for same in agree)
 print(f"of {len(failed)} failures with 8 digits or more, {first_right:.0%} have the first word right;", end=" ")
-print(f"the first wrong word is number {sorted(place)[len(place) // 2] + 1} (median)")
+print(f"the first wrong word is number {first_wrong[len(first_wrong) // 2]} (median)")
 claim("most failures begin with the right word", first_right > 0.5)
 
 # %% [markdown]
