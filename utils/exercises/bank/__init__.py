@@ -22,6 +22,7 @@ from . import (
     slopes,
     soft_lookups,
     softmaxes,
+    training_steps,
     vote_spreads,
 )
 
@@ -38,7 +39,7 @@ EXERCISES = [
     memories.kernel_regression,
     memories.linear_memory,
     learned_dictionaries.soft_dictionary,
-    learned_dictionaries.train_step_of,
+    training_steps.train_step_of,
     vote_spreads.effective_slots_of,
     projections.project_qkv_of,
     recurrent_steps.recurrent_step,
