@@ -335,22 +335,15 @@ fixed_context_step = check("fixed_context_step", fixed_context_step)
 # %%
 from utils import models
 
+recipe = {"warm_up": 50, "decay": True, "clip": 1.0}  # of the rate and the gradient: see training.train
 
-def train_translator(width, steps, rate, attention=None):
+
+def train_translator(width, steps, rate):
     torch.manual_seed(0)
-    model = models.EncoderDecoder(
-        len(corpus.source), len(corpus.target), step=fixed_context_step, width=width
-    ).to(training.device())
+    model = models.EncoderDecoder(len(corpus.source), len(corpus.target), step=fixed_context_step, width=width)
+    batches, label = corpus.batches(40), f"width {width}"
     training.train(
-        model,
-        corpus.batches(40),
-        training.translation_loss,
-        steps,
-        rate,
-        warm_up=50,
-        decay=True,
-        clip=1.0,
-        label=f"width {width}",
+        model.to(training.device()), batches, training.translation_loss, steps, rate, label=label, **recipe
     )
     return model
 
@@ -392,7 +385,7 @@ claim("more width and training helps: at six digits by over 20 points", large[6]
 claim("and at twelve it is still under a tenth", large[12] < 0.1)
 
 # %%
-example = corpus.test[-3]
+example = next(pair for pair in corpus.test if len(str(pair.about)) == 8)
 print(" ".join(example.source))
 print("wanted:      ", " ".join(example.target))
 print("width 64:    ", " ".join(narrow.translate(corpus, [example])[0]))
