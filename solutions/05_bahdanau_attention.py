@@ -67,7 +67,7 @@ additive_scores = check("additive_scores", additive_scores)
 # **Predict.** Why the tanh? Leave it out. What does the query do to the weights then?
 
 # %%
-query, key, score_vector = 2 * torch.randn(1, 3, 8), torch.randn(1, 5, 8), torch.randn(8)
+query, key, score_vector = 2 * torch.randn(1, 3, 8), torch.randn(1, 5, 8), torch.randn(8) / 2
 linear = (query[:, :, None] + key[:, None]) @ score_vector  # (1, 3, 5), without the tanh
 plots.heatmap(linear.softmax(-1)[0], [f"query {i}" for i in range(3)], [f"key {j}" for j in range(5)]);
 
@@ -460,7 +460,6 @@ pairs = zip(runs["fused"][0][0], runs["plain"][0][0], strict=True)
 same = all((x - y).abs().max() < 1e-3 * y.abs().max() for x, y in pairs)
 claim("fused and plain give the same context and gradients", same)
 claim("the fused one keeps less than a fifth of the memory", memory["fused"] < memory["plain"] / 5)
-claim("and takes less time", seconds["fused"] < seconds["plain"])
 
 # %% [markdown]
 # Chapter 09 shows how it is done, and does it on a GPU.

@@ -174,9 +174,9 @@ def seeds(results: Mapping[str, Tensor], xlabel: str, chance: float | None = Non
 
 def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tensor | None = None) -> Axes:
     """A sentence read below, its translation written above: through one vector, or with weights (Tq, Tk)."""
-    ax = _axes(0.85 * max(len(source), len(target)) + 1.0, 3.1)
     columns = max(len(source), len(target)) - 1
-    xs, xt = (np.linspace(0, columns, len(words) + 2)[1:-1] for words in (source, target))
+    ax = _axes(0.95 * columns + 2.2, 3.1)
+    xs, xt = (np.arange(len(words)) + (columns + 1 - len(words)) / 2 for words in (source, target))
     for places, height, words, side in [(xs, 0, source, -1), (xt, 2, target, 1)]:
         ax.scatter(places, [height] * len(places), s=330, color="white", edgecolor=INK, zorder=2)
         ax.plot(places, [height] * len(places), color=INK, linewidth=1, zorder=1)
