@@ -24,6 +24,8 @@ torch.manual_seed(0);
 # %%
 import copy
 
+from torch import nn
+
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
 tasks = data.HiddenContexts()
 places, colours = tasks.places, tasks.colours[0]
@@ -59,10 +61,6 @@ plots.entries(words, answer.abs());
 # <details><summary>Hint 1</summary>In <code>__init__</code> two of them, <code>self.key</code> and <code>self.value</code>. Which shape has a row for each slot? <code>torch.randn</code> makes the numbers; what goes <em>into</em> <code>nn.Parameter</code> may be scaled.</details>
 # <details><summary>Hint 2</summary>In <code>forward</code> a query row meets every key: <code>query @ self.key.mT</code> is (B, slots).</details>
 # <details><summary>Hint 3</summary><code>torch.softmax(scores, -1)</code> is chapter 02's softmax.</details>
-
-# %%
-from torch import nn
-
 
 # %% exercise="SoftDictionary"
 class SoftDictionary(nn.Module):

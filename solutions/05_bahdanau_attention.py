@@ -22,6 +22,8 @@ from utils.checks import check, claim
 torch.manual_seed(0);
 
 # %%
+from torch import nn
+
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
 looks = torch.tensor([[0.05, 0.95], [0.4, 0.6], [0.95, 0.05]])
 plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"], looks);
@@ -122,10 +124,6 @@ masked_softmax = check("masked_softmax", masked_softmax)
 # <details><summary>Hint 1</summary><code>nn.Linear(d_query, d_hidden, bias=False)</code>.</details>
 # <details><summary>Hint 2</summary>A mask (B, Tk) needs an axis for the queries: <code>mask[:, None]</code>. Without a mask, plain softmax.</details>
 # <details><summary>Hint 3</summary>Return both: <code>weights @ value</code> and <code>weights</code>.</details>
-
-# %%
-from torch import nn
-
 
 # %% exercise="BahdanauAttention"
 class BahdanauAttention(nn.Module):
