@@ -15,8 +15,8 @@ def cached(name: str, build: Callable[[], Any], fits: Callable[[Any], bool] = la
     """What `build()` gave the first time it was called under this name; made of lists, strings and numbers.
 
     The name becomes a file's name, so it has to say all that the result depends on. A file appears whole or not at
-    all, so another process may read or write it at the same time. Where nothing can be read
-    that `fits`, or nothing kept, build() is called.
+    all, so another process may read or write it at the same time. Where nothing can be read that `fits`, or nothing can
+    be kept, build() is called.
     """
     folder = Path(platformdirs.user_cache_dir("attention-course", appauthor=False))
     path = folder / f"{name}.json"
