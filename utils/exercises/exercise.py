@@ -3,15 +3,16 @@
 import functools
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
+from utils.attempts import Outcome, Usage, run, torch_as_usual
+
 from .compare import difference, show
-from .outcome import Outcome, describe_error, describe_failure, run, torch_as_usual
 
 SECONDS = 5.0  # for all cases of one attempt together
 UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
@@ -71,7 +72,7 @@ class Verdict:
     """What became of an attempt: its status, a message to the reader, and what it rests on.
 
     `mistake` names the known mistake that gave the same answers; `case` the case that failed; `evidence` holds
-    what to show of it, as (label, text) pairs.
+    what to show of it, as (label, text) pairs. `values_agree` when nothing but a gradient differs.
     """
 
     status: Literal["passed", "failed", "not attempted"]
@@ -79,19 +80,20 @@ class Verdict:
     mistake: str | None = None
     case: str | None = None
     evidence: tuple[tuple[str, str], ...] = ()
+    values_agree: bool = False
 
     @property
     def passed(self) -> bool:
         return self.status == "passed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """A case with its inputs drawn and the reference's outcome on them."""
 
     case: Case
     inputs: dict[str, Any]
-    cotangent: Callable[[Tensor], Tensor]
+    cotangent_seed: int
     expected: Outcome
 
     @property
@@ -104,8 +106,9 @@ class Trial:
 class Exercise:
     """A reference program, the cases it is compared on, correct variants, and known mistakes.
 
-    A function is called with the inputs of a case. A class, or a function whose arguments are not plain
-    data, has a `probe(attempt, **inputs)` that uses it and returns what is to be compared.
+    A function is called with the inputs of a case. A class, or a function whose arguments are not plain data, has a
+    `probe(attempt, **inputs)`, one of utils.attempts.probes, that uses it and returns what is to be compared.
+    The points are for an attempt that passes; `points_for_values` of them remain when only a gradient differs.
     """
 
     reference: Callable
@@ -113,6 +116,7 @@ class Exercise:
     variants: Sequence[Callable]
     mistakes: Sequence[Mistake]
     points: int = 1
+    points_for_values: int = 0
     probe: Callable[..., Any] | None = None
     name: str = field(init=False)
 
@@ -124,12 +128,21 @@ class Exercise:
         if isinstance(self.reference, type) != isinstance(attempt, type) or not callable(attempt):
             kind = "class" if isinstance(self.reference, type) else "function"
             return Verdict("failed", f"Pass the {kind} {self.name} itself to the check; it was given {show(attempt)}.")
-        outcomes, trials, end = [], self.trials(seed), time.monotonic() + SECONDS
-        for trial in trials:
-            outcomes.append(self._run(attempt, trial, max(0.01, end - time.monotonic())))
+        trials = self.trials(seed)
+        return self.verdict(trials, self._attempts(attempt, trials))
+
+    def mark(self, verdict: Verdict) -> int:
+        """The points that a verdict earns."""
+        return self.points if verdict.passed else self.points_for_values if verdict.values_agree else 0
+
+    def verdict(self, trials: Sequence[Trial], attempted: Iterable[Outcome]) -> Verdict:
+        """What the outcomes of an attempt amount to, one for each trial; asks for no more of them than it needs."""
+        outcomes = []
+        for outcome in attempted:
+            outcomes.append(outcome)
             place = outcomes[-1].unattempted
             if place:
-                begun = isinstance(attempt, type) and place != "__init__"
+                begun = isinstance(self.reference, type) and place != "__init__"
                 return Verdict("not attempted", UNFINISHED.format(place) if begun else UNATTEMPTED)
             if outcomes[-1].stopped:
                 break
@@ -140,37 +153,40 @@ class Exercise:
         mistake = self._recognise(outcomes, trials, failing, shown)
         trial, outcome = trials[shown], outcomes[shown]
         message = mistake.sentence if mistake else _disagreement(trial.expected, outcome)
-        name = mistake.name if mistake else None
-        return Verdict("failed", message, name, trial.case.name, self._evidence(trial, outcome))
+        name = mistake and mistake.name
+        values_agree = not any(_value_disagreement(trials[i].expected, outcomes[i]) for i in failing)
+        return Verdict("failed", message, name, trial.case.name, self._evidence(trial, outcome), values_agree)
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 - exercises live as long as the process
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
     def trials(self, seed: int) -> tuple[Trial, ...]:
         """Each case with inputs drawn from the seed and the reference's own outcome."""
         return tuple(self._trial(case, 1000 * seed + i) for i, case in enumerate(self.cases))
 
-    def call(self, attempt: Callable, inputs: dict[str, Any]) -> Any:
-        """Use the attempt as the course does: required arguments in order, optional ones by name."""
+    @functools.cached_property
+    def usage(self) -> Usage:
+        """How the course uses an attempt: required arguments in order, optional ones by name."""
         if self.probe:
-            return self.probe(attempt, **inputs)
+            return Usage(probe=self.probe.__name__)
         parameters = inspect.signature(self.reference).parameters.values()
-        required = [inputs[p.name] for p in parameters if p.default is p.empty]
-        optional = {p.name: inputs[p.name] for p in parameters if p.default is not p.empty and p.name in inputs}
-        return attempt(*required, **optional)
+        return Usage(in_order=tuple(p.name for p in parameters if p.default is p.empty))
 
     def _trial(self, case: Case, seed: int) -> Trial:
+        generator = Generator().manual_seed(seed)
         with torch_as_usual():
-            inputs = case.inputs(Generator().manual_seed(seed))
-
-        def cotangent(value: Tensor) -> Tensor:
-            return torch.randn(value.shape, generator=Generator().manual_seed(seed), dtype=value.dtype)
-
-        expected = run(lambda given: self.call(self.reference, given), inputs, case.grad, cotangent)
+            inputs = case.inputs(generator)
+            cotangent_seed = torch.randint(2**62, (), generator=generator).item()
+        expected = run(functools.partial(self.usage, self.reference), inputs, case.grad, cotangent_seed)
         if expected.error or expected.changed:
             raise ValueError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
-        return Trial(case, inputs, cotangent, expected)
+        return Trial(case, inputs, cotangent_seed, expected)
+
+    def _attempts(self, attempt: Callable, trials: Sequence[Trial]) -> Iterator[Outcome]:
+        end = time.monotonic() + SECONDS
+        for trial in trials:
+            yield self._run(attempt, trial, max(0.01, end - time.monotonic()))
 
     def _run(self, program: Callable, trial: Trial, seconds: float = SECONDS) -> Outcome:
-        return run(lambda given: self.call(program, given), trial.inputs, trial.case.grad, trial.cotangent, seconds)
+        return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)
 
     def _recognise(
         self, outcomes: list[Outcome], trials: Sequence[Trial], failing: list[int], shown: int
@@ -181,18 +197,22 @@ class Exercise:
         """
         best, most = None, 0
         for mistake in self.mistakes:
-            if not _alike(self._run(mistake.program, trials[shown]), outcomes[shown]):
+            if not _alike(self._made(mistake, trials[shown]), outcomes[shown]):
                 continue
-            alike = [_alike(self._run(mistake.program, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
+            alike = [_alike(self._made(mistake, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
             agreement = sum(alike) + len(trials) * sum(alike[i] for i in failing)
             if agreement > most and (all(alike) or not outcomes[shown].error):
                 best, most = mistake, agreement
         return best
 
+    @functools.lru_cache(maxsize=8192)  # noqa: B019 - a class that is marked makes the same mistakes on the same inputs
+    def _made(self, mistake: Mistake, trial: Trial) -> Outcome:
+        return self._run(mistake.program, trial)
+
     def _evidence(self, trial: Trial, outcome: Outcome) -> tuple[tuple[str, str], ...]:
         pairs = [(name, show(value)) for name, value in trial.inputs.items()]
         pairs.append(("expected", show(trial.expected.value)))
-        pairs.append(("yours", describe_failure(outcome.error) if outcome.error else show(outcome.value)))
+        pairs.append(("yours", outcome.traceback if outcome.error else show(outcome.value)))
         if outcome.printed:
             pairs.append(("printed", outcome.printed))
         return tuple(pairs)
@@ -200,14 +220,18 @@ class Exercise:
 
 def _disagreement(expected: Outcome, got: Outcome) -> str | None:
     """A sentence on what differs first between two outcomes, or None."""
+    return _value_disagreement(expected, got) or _gradient_disagreement(expected.gradients, got.gradients)
+
+
+def _value_disagreement(expected: Outcome, got: Outcome) -> str | None:
     if got.stopped:
         return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
     if got.error:
-        return f"Your code raised {describe_error(got.error).rstrip('.')}."
+        return f"Your code raised {got.error.rstrip('.')}."
     if got.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
         return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
-    return difference(expected.value, got.value) or _gradient_disagreement(expected.gradients, got.gradients)
+    return difference(expected.value, got.value)
 
 
 def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
@@ -232,7 +256,7 @@ def _is_zero(gradient: Tensor | None) -> bool:
 def _alike(one: Outcome, other: Outcome) -> bool:
     """Whether two programs did the same: the same error, or the same changes, values and gradients."""
     if one.error and other.error:
-        return describe_error(one.error) == describe_error(other.error)
+        return one.error == other.error
     return (
         not (one.error or other.error)
         and one.changed == other.changed

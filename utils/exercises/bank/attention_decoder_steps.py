@@ -4,8 +4,8 @@ import torch
 from torch import tensor
 
 from utils import models
+from utils.attempts import probes
 
-from .. import probes
 from ..exercise import Case, Draw, Exercise, Mistake, normal
 
 

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import tensor
 
+from utils.attempts import probes
 from utils.models import BahdanauAttention
 
-from .. import probes
 from ..exercise import Case, Draw, Exercise, Mistake, normal
 from . import bahdanau_programs as programs
 
@@ -107,4 +107,5 @@ bahdanau_attention = Exercise(
         Mistake(programs.ReturnsDetachedWeights, "Your context is right, but the weights that you return are cut off from the graph. Return them as they are; who draws them can detach them."),
     ],
     points=4,
+    points_for_values=3,
 )  # fmt: skip

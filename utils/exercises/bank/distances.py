@@ -3,7 +3,8 @@
 import torch
 from torch import tensor
 
-from .. import probes
+from utils.attempts import probes
+
 from ..exercise import Case, Exercise, Mistake, normal
 
 

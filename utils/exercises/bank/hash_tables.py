@@ -1,7 +1,10 @@
 """A dictionary built by hand: buckets and chains."""
 
-from .. import probes
-from ..exercise import Case, Exercise, Mistake
+import torch
+
+from utils.attempts import probes
+
+from ..exercise import Case, Draw, Exercise, Mistake
 
 
 class HashTable:
@@ -251,6 +254,12 @@ class _CountsUsedBuckets(HashTable):
         return sum(1 for chain in self.buckets if chain)
 
 
+def _steps_by_lot(generator):
+    keys, values = (torch.randint(-30, 30, (200,), generator=generator).tolist() for _ in range(2))
+    stored = [("put", key, value) for key, value in zip(keys[:100], values[:100], strict=True)]
+    return [*stored, *(("get", key) for key in keys[100:]), ("len",)]
+
+
 hash_table = Exercise(
     reference=HashTable,
     probe=probes.hash_table,
@@ -282,6 +291,7 @@ hash_table = Exercise(
             buckets=4,
             steps=[("put", -1, "a"), ("put", -2, "b"), ("get", -1), ("put", (7, 8), "c"), ("get", tuple([7, 8])), ("len",)],
         ),
+        Case("two hundred steps by lot", buckets=7, steps=Draw(_steps_by_lot)),
         Case("as many buckets as entries", buckets=800, steps=[("compare", 800), ("len",)]),
         Case("what it is made of", buckets=2, steps=[("put", 1, "a"), ("made of",)]),
     ],

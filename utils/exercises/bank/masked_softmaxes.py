@@ -276,4 +276,5 @@ masked_softmax = Exercise(
         Mistake(_detached, "Your values are right, but no gradient comes through: detach, item, numpy, or a new tensor made from numbers cut the graph."),
     ],
     points=3,
+    points_for_values=2,
 )  # fmt: skip

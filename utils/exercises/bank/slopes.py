@@ -5,7 +5,8 @@ from itertools import product
 import torch
 from torch import tensor
 
-from .. import probes
+from utils.attempts import probes
+
 from ..exercise import Case, Exercise, Mistake, normal
 
 

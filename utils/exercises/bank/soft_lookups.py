@@ -315,4 +315,5 @@ soft_lookup = Exercise(
         Mistake(_scores_filled_in_place, "`/=` changes the query that you were given. `query / temperature` makes a new one."),
     ],
     points=3,
+    points_for_values=2,
 )  # fmt: skip

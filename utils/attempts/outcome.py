@@ -22,40 +22,38 @@ NOT_THE_READERS = (str(Path(__file__).parents[1]), str(Path(inspect.__file__).pa
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of a program gave. `gradients` has an entry for each input they were asked for; None = cut off."""
+    """What one run of a program gave, as data.
+
+    `error` is the type and the words of what it raised, and `traceback` adds the program's own lines. `stopped`: the
+    time limit ended it. `unattempted` names the function in which it met the bare `raise NotImplementedError` that an
+    exercise is handed out with. `gradients` has an entry for each input they were asked for; None = cut off.
+    """
 
     value: Any = None
-    error: BaseException | None = None
+    error: str | None = None
+    traceback: str = ""
+    stopped: bool = False
+    unattempted: str | None = None
     changed: tuple[str, ...] = ()
     gradients: dict[str, Tensor | None] = field(default_factory=dict)
     printed: str = ""
-
-    @property
-    def unattempted(self) -> str | None:
-        """The function in which it met the bare `raise NotImplementedError` that an exercise is handed out with."""
-        if not isinstance(self.error, NotImplementedError) or self.error.args:
-            return None
-        return traceback.extract_tb(self.error.__traceback__)[-1].name
-
-    @property
-    def stopped(self) -> bool:
-        return isinstance(self.error, TimeLimit)
 
 
 def run(
     call: Callable[[dict], Any],
     inputs: dict[str, Any],
     grad: tuple[str, ...] = (),
-    cotangent: Callable[[Tensor], Tensor] = torch.ones_like,
+    cotangent_seed: int = 0,
     seconds: float = 5.0,
 ) -> Outcome:
     """Call with copies of the inputs; then the gradients of (value · cotangent) for the inputs named in grad.
 
-    Whatever the call raises becomes part of the outcome; after so many seconds it is stopped.
+    The cotangent is drawn from its seed, in the value's shape. Whatever the call raises becomes part of the outcome;
+    after so many seconds it is stopped.
     """
     leaves = {name: inputs[name].clone().requires_grad_() for name in grad}
     given = {name: leaves[name].clone() if name in grad else copy.deepcopy(inputs[name]) for name in inputs}
-    value, gradients, error = None, {}, None
+    value, gradients, failure = None, {}, {}
     printed = io.StringIO()
     with _quiet(printed), torch_as_usual():
         try:
@@ -63,20 +61,11 @@ def run(
                 value = call(given)
                 if inspect.iscoroutine(value):
                     value.close()  # or Python complains later that nobody awaited it
-                gradients = _gradients(value, leaves, cotangent)
+                gradients = _gradients(value, leaves, cotangent_seed)
         except BaseException as raised:  # an attempt may raise anything, SystemExit too
-            error = raised
+            failure = _failure(raised)
     changed = tuple(name for name in inputs if not _same(inputs[name], given[name]))
-    return Outcome(value, error, changed, gradients, printed.getvalue()[:PRINTED])
-
-
-def describe_failure(error: BaseException) -> str:
-    """The error with the frames of its traceback that are the reader's own, innermost last."""
-    frames = traceback.extract_tb(error.__traceback__)
-    mine = [frame for frame in frames if not any(place in frame.filename for place in NOT_THE_READERS)]
-    return "\n".join(
-        [*(f"line {frame.lineno}, in {frame.name}: {frame.line}" for frame in mine[-4:]), describe_error(error)]
-    )
+    return Outcome(value, changed=changed, gradients=gradients, printed=printed.getvalue()[:PRINTED], **failure)
 
 
 def describe_error(error: BaseException) -> str:
@@ -88,12 +77,26 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _gradients(value: Any, leaves: dict[str, Tensor], cotangent: Callable[[Tensor], Tensor]) -> dict:
+def _failure(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not any(place in frame.filename for place in NOT_THE_READERS)]
+    lines = [f"line {frame.lineno}, in {frame.name}: {frame.line}" for frame in own[-4:]]
+    bare = isinstance(error, NotImplementedError) and not error.args
+    return {
+        "error": describe_error(error),
+        "traceback": "\n".join([*lines, describe_error(error)]),
+        "stopped": isinstance(error, TimeLimit),
+        "unattempted": frames[-1].name if bare else None,
+    }
+
+
+def _gradients(value: Any, leaves: dict[str, Tensor], cotangent_seed: int) -> dict:
     if not leaves or not isinstance(value, Tensor) or not value.is_floating_point():
         return {}
     if not value.requires_grad:
         return dict.fromkeys(leaves)
-    objective = (value * cotangent(value)).sum()
+    generator = torch.Generator().manual_seed(cotangent_seed)
+    objective = (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
     return dict(zip(leaves, torch.autograd.grad(objective, leaves.values(), allow_unused=True), strict=True))
 
 

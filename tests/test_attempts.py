@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from utils.exercises.limits import TimeLimit, time_limit
+from utils.attempts.limits import TimeLimit, time_limit
 
 
 def endless():

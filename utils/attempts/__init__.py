@@ -1,0 +1,9 @@
+"""All that touches a learner's program: it is used as the course does, in limited time, and what it did is kept.
+
+Knows no reference and no expected value, so that it can run where neither must be seen.
+"""
+
+from .outcome import Outcome, run, torch_as_usual
+from .usage import Usage
+
+__all__ = ["Outcome", "Usage", "run", "torch_as_usual"]
