@@ -1,0 +1,1 @@
+"""The judge: marks submitted notebooks in a way that their code cannot reach."""

@@ -1,0 +1,222 @@
+"""Marks one notebook. It sends inputs to a runner and compares the answers here: the verdict exists in this process only."""
+
+import builtins
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from utils import exercises
+from utils.attempts import Outcome
+from utils.exercises import Exercise, Verdict
+from utils.exercises.exercise import Trial
+
+from . import notebook
+from .inside.wire import Malformed
+from .notebook import Answers, Chapter
+from .sandbox import Died, Runner, Sandbox, SandboxFailure
+
+SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
+GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
+TRIES = 3  # at one exercise, when the sandbox fails
+
+DIED = "Died"
+MALFORMED = "Malformed"
+
+
+class NotGraded(Exception):
+    """Nothing can be said of this notebook; the message says why. Never a reason for a zero."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an exercise earned, and why: words that a student may read, without a hidden input or how far off it was."""
+
+    exercise: str
+    status: str
+    points: int
+    most: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A notebook's marks, one for each exercise of its chapter; `sandboxed` False if its code ran without a sandbox."""
+
+    chapter: str
+    marks: tuple[Mark, ...]
+    warnings: tuple[str, ...]
+    sandboxed: bool
+
+    @property
+    def score(self) -> int:
+        return sum(mark.points for mark in self.marks)
+
+    @property
+    def most(self) -> int:
+        return sum(mark.most for mark in self.marks)
+
+
+def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: float = SECONDS) -> Marks:
+    """The marks of a notebook, its hidden cases drawn from the seed. Raises NotGraded.
+
+    An exercise may use another's answer. One that did not pass is replaced by the course's own for those after it, as
+    its check does in the notebook.
+    """
+    try:
+        cells = notebook.read(content)
+        chapter = notebook.chapter_of(cells, file_name)
+    except notebook.Unreadable as error:
+        raise NotGraded(f"{error}.") from None
+    answers = notebook.answers(cells, chapter)
+    marks, instead = [], {}
+    for name in chapter.blanks:
+        mark = _tried_again(chapter, answers, name, instead, sandbox, seed, seconds)
+        marks.append(mark)
+        if mark.status != "passed":
+            instead[name] = chapter.solutions[name]
+    return Marks(chapter.name, tuple(marks), answers.warnings, not sandbox.trusted)
+
+
+def _tried_again(
+    chapter: Chapter, answers: Answers, name: str, instead: dict[str, str], sandbox: Sandbox, seed: int, seconds: float
+) -> Mark:
+    exercise = exercises.get(name)
+    if name not in answers.places:
+        return Mark(name, "failed", 0, exercise.points, "No cell of the notebook defines it.")
+    for attempt in range(TRIES):
+        try:
+            runner = sandbox.runner()
+            try:
+                return _mark(exercise, answers.program(instead), runner, seed, seconds)
+            finally:
+                runner.close()
+        except SandboxFailure as failure:
+            if attempt == TRIES - 1:
+                raise NotGraded(f"{name}: {failure}, {TRIES} times.") from failure
+    raise AssertionError
+
+
+def _mark(exercise: Exercise, program: list[tuple[str | None, str]], runner: Runner, seed: int, seconds: float) -> Mark:
+    wrong = _load(exercise, program, runner, seconds)
+    if wrong:
+        return Mark(exercise.name, "failed", 0, exercise.points, wrong)
+    trials, outcomes = exercise.trials(seed), []
+    verdict = exercise.verdict(trials, _outcomes(exercise, trials, runner, seconds, outcomes))
+    message = (
+        verdict.message if verdict.status == "not attempted" else _for_a_student(verdict, trials, outcomes, seconds)
+    )
+    return Mark(exercise.name, verdict.status, exercise.mark(verdict), exercise.points, message)
+
+
+def _load(exercise: Exercise, program: list[tuple[str | None, str]], runner: Runner, seconds: float) -> str | None:
+    """Give a runner the notebook's cells; what is wrong with what came of it, or None."""
+    question = {"cells": program, "exercise": exercise.name}
+    try:
+        answer = runner.ask(question, time.monotonic() + seconds + GRACE)
+    except TimeoutError:
+        return f"Its cell did not come to an end within {seconds:g} seconds."
+    except Died as end:
+        return f"While its cell ran, {end}."
+    except Malformed as error:
+        return f"Its cell did not answer as a cell does: {_printable(str(error))}."
+    if not isinstance(answer, dict):
+        return "Its cell did not answer as a cell does."
+    wanted = "class" if isinstance(exercise.reference, type) else "function"
+    if answer.get("is") == wanted:
+        return None
+    problems = answer.get("problems")
+    first = f" Its cell raised {_printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
+    return f"No {wanted} `{exercise.name}` came of its cell.{first}"
+
+
+def _outcomes(
+    exercise: Exercise, trials: Sequence[Trial], runner: Runner, seconds: float, kept: list[Outcome]
+) -> Iterator[Outcome]:
+    """The attempt's outcome for each trial, until one is the last: the runner has stopped or died."""
+    end = time.monotonic() + seconds
+    for trial in trials:
+        left = max(0.01, end - time.monotonic())
+        question = {
+            "usage": {"probe": exercise.usage.probe, "in_order": exercise.usage.in_order},
+            "inputs": trial.inputs,
+            "grad": trial.case.grad,
+            "cotangent": trial.cotangent_seed,
+            "seconds": left,
+        }
+        last = True
+        try:
+            outcome = _outcome(runner.ask(question, time.monotonic() + left + GRACE), trial)
+            last = False
+        except TimeoutError:
+            outcome = Outcome(error="TimeLimit", stopped=True)
+        except Died as death:
+            outcome = Outcome(error=f"{DIED}: {death}")
+        except Malformed as error:
+            outcome = Outcome(error=f"{MALFORMED}: {error}")
+        kept.append(outcome)
+        yield outcome
+        if last:
+            return
+
+
+def _outcome(answer: Any, trial: Trial) -> Outcome:
+    """A runner's answer as an outcome. Raises Malformed if it is not what a runner says that was left alone."""
+    if not isinstance(answer, dict) or answer.keys() != {
+        "value",
+        "error",
+        "stopped",
+        "unattempted",
+        "changed",
+        "gradients",
+    }:
+        raise Malformed("no outcome")
+    texts = [answer["error"], answer["unattempted"]]
+    if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(answer["stopped"], bool):
+        raise Malformed("no outcome")
+    changed, gradients = answer["changed"], answer["gradients"]
+    if not isinstance(changed, tuple) or not set(changed) <= trial.inputs.keys() or not isinstance(gradients, dict):
+        raise Malformed("no outcome")
+    for name, gradient in gradients.items():
+        if name not in trial.case.grad or not (gradient is None or _fits(gradient, trial.inputs[name])):
+            raise Malformed("no gradient")
+    return Outcome(**answer)
+
+
+def _fits(gradient: Any, given: Tensor) -> bool:
+    return isinstance(gradient, Tensor) and (gradient.shape, gradient.dtype) == (given.shape, given.dtype)
+
+
+def _for_a_student(verdict: Verdict, trials: Sequence[Trial], outcomes: list[Outcome], seconds: float) -> str:
+    if verdict.passed:
+        return "All cases agree."
+    place = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
+    return f"{_what_is_wrong(verdict, outcomes[place], seconds)} (In the case: {verdict.case}.)"
+
+
+def _what_is_wrong(verdict: Verdict, outcome: Outcome, seconds: float) -> str:
+    """The known mistake's sentence, or what kind of thing is wrong: an attempt's own words might tell its inputs."""
+    if verdict.mistake:
+        return verdict.message
+    if outcome.stopped:
+        return f"It was still running after {seconds:g} seconds."
+    if outcome.error:
+        kind = outcome.error.split(":")[0]
+        if kind == DIED:
+            return "It ended its own process instead of answering."
+        if kind == MALFORMED:
+            return "What it answered is no answer."
+        known = isinstance(getattr(builtins, kind, None), type) and issubclass(getattr(builtins, kind), BaseException)
+        return f"It raised {kind if known else 'an error'}."
+    if outcome.changed:
+        return "It changes an input."
+    if verdict.values_agree:
+        return "The values are right, a gradient is not."
+    return "Its answer is not the course's."
+
+
+def _printable(text: str) -> str:
+    """Foreign text in one short line that a terminal can show."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:200].strip().rstrip(".")

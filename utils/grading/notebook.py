@@ -1,0 +1,144 @@
+"""A submitted notebook as text: which chapter it is, and which of its cells answers which exercise. Nothing in it is run."""
+
+import functools
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+COURSE = Path(__file__).parents[2]
+LARGEST = 200 << 20  # bytes
+
+
+class Unreadable(ValueError):
+    """A file that holds no notebook of this course; the message says why."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as it was handed out: its exercises in order, each with its blank cell and the course's own answer."""
+
+    name: str
+    blanks: dict[str, str]
+    solutions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell: its source, and the exercise or check that its id or metadata names, as ex-NAME or check-NAME."""
+
+    source: str
+    label: str
+
+    def defines(self, name: str) -> bool:
+        return bool(re.search(rf"^(?:(?:async )?def|class) +{name}\b|^{name} *=(?! *(?:=|check\())", self.source, re.M))
+
+    def checks(self, name: str) -> bool:
+        return self.label == f"check-{name}" or bool(
+            re.search(rf"""^{name} *= *check\(["']{name}\b""", self.source, re.M)
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A notebook's code cells without its checks, the place of each exercise's answer in them, and what was odd."""
+
+    cells: tuple[Cell, ...]
+    places: dict[str, int]
+    warnings: tuple[str, ...]
+
+    def program(self, instead: dict[str, str]) -> list[tuple[str | None, str]]:
+        """(exercise or None, source) of every cell, with the sources given `instead` of the notebook's own."""
+        of_place = {place: name for name, place in self.places.items()}
+        cells = [(of_place.get(i), cell.source) for i, cell in enumerate(self.cells)]
+        kept = [(name, instead.get(name, source)) for name, source in cells]
+        return kept + [(name, source) for name, source in instead.items() if name not in self.places]
+
+
+@functools.cache
+def chapters() -> dict[str, Chapter]:
+    """The course's chapters by name."""
+    return {path.stem: _chapter(path.stem) for path in sorted((COURSE / "chapters").glob("*.ipynb"))}
+
+
+def _chapter(name: str) -> Chapter:
+    blanks, solutions = (
+        {
+            cell.label.removeprefix("ex-"): cell.source
+            for cell in read((COURSE / folder / f"{name}.ipynb").read_bytes())
+            if cell.label.startswith("ex-")
+        }
+        for folder in ("chapters", "solutions")
+    )
+    return Chapter(name, blanks, solutions)
+
+
+def read(content: bytes) -> list[Cell]:
+    """The code cells of a notebook. Raises Unreadable, and nothing else, whatever the content is."""
+    if len(content) > LARGEST:
+        raise Unreadable(f"the file has {len(content) >> 20} MB, the limit is {LARGEST >> 20}")
+    if not content.strip():
+        raise Unreadable("the file is empty")
+    try:
+        raw = json.loads(content)
+        if raw["nbformat"] < 4:
+            raw = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
+        return [_cell(cell) for cell in raw["cells"] if cell["cell_type"] == "code"]
+    except (RecursionError, MemoryError):
+        raise Unreadable("the file is nested too deeply") from None
+    except Exception as error:  # whatever a parser makes of a file that may hold anything
+        raise Unreadable(f"the file is not a notebook ({type(error).__name__})") from None
+
+
+def _cell(raw: dict) -> Cell:
+    source, metadata = raw["source"], raw.get("metadata", {})
+    mark = metadata.get("nbgrader", {})
+    label = str(raw.get("id", ""))
+    if "exercise" in metadata:
+        label = f"ex-{metadata['exercise']}"
+    elif not label.startswith(("ex-", "check-")) and mark.get("grade_id"):
+        label = str(mark["grade_id"]) if mark.get("grade") else f"ex-{mark['grade_id']}"
+    return Cell("".join(source), label)
+
+
+def chapter_of(cells: Sequence[Cell], file_name: str) -> Chapter:
+    """The chapter that a notebook is: the one that its file's name names, else that of most of its exercises.
+
+    Raises Unreadable if neither says.
+    """
+    for name, chapter in chapters().items():
+        if name in file_name:
+            return chapter
+    found = {
+        name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter.blanks)
+        for name, chapter in chapters().items()
+    }
+    best = max(found, key=found.get)
+    if not found[best]:
+        raise Unreadable("no exercise of the course is in it, and its name names no chapter")
+    return chapters()[best]
+
+
+def answers(cells: Sequence[Cell], chapter: Chapter) -> Answers:
+    """Which cell answers each exercise: as in a run from top to bottom, the last definition above its check."""
+    names = list(chapter.blanks)
+    kept = [cell for cell in cells if not any(cell.checks(e) and not cell.defines(e) for e in names)]
+    places, warnings = {}, []
+    for name in names:
+        own = [cell for cell in cells if cell.label == f"ex-{name}" or cell.defines(name)]
+        own = [cell for cell in own if cell.defines(name)] or own
+        begun = [cell for cell in own if cell.source.strip() != chapter.blanks[name].strip()] or own[-1:]
+        checked = max((i for i, cell in enumerate(cells) if cell.checks(name)), default=len(cells))
+        above = [cell for cell in begun if _place(cells, cell) <= checked] or begun
+        if above:
+            places[name] = _place(kept, above[-1])
+        if len(begun) > 1:
+            warnings.append(f"{name} is defined in {len(begun)} cells: the last one above its check was marked.")
+    return Answers(tuple(kept), places, tuple(warnings))
+
+
+def _place(cells: Sequence[Cell], wanted: Cell) -> int:
+    return next(i for i, cell in enumerate(cells) if cell is wanted)
