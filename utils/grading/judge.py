@@ -1,4 +1,4 @@
-"""Marks one notebook. It sends inputs to a runner and compares the answers here: the verdict exists in this process only."""
+"""Marks a notebook: sends inputs to runners and compares their answers here, in the one process that knows verdicts."""
 
 import builtins
 import time
@@ -16,6 +16,7 @@ from utils.exercises.exercise import Trial
 from . import notebook
 from .inside.wire import Malformed
 from .notebook import Answers, Chapter
+from .report import printable
 from .sandbox import Died, Runner, Sandbox, SandboxFailure
 
 SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
@@ -121,14 +122,14 @@ def _load(exercise: Exercise, program: list[tuple[str | None, str]], runner: Run
     except Died as end:
         return f"While its cell ran, {end}."
     except Malformed as error:
-        return f"Its cell did not answer as a cell does: {_printable(str(error))}."
+        return f"Its cell did not answer as a cell does: {printable(str(error))}."
     if not isinstance(answer, dict):
         return "Its cell did not answer as a cell does."
     wanted = "class" if isinstance(exercise.reference, type) else "function"
     if answer.get("is") == wanted:
         return None
     problems = answer.get("problems")
-    first = f" Its cell raised {_printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
+    first = f" Its cell raised {printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
     return f"No {wanted} `{exercise.name}` came of its cell.{first}"
 
 
@@ -192,6 +193,8 @@ def _fits(gradient: Any, given: Tensor) -> bool:
 def _for_a_student(verdict: Verdict, trials: Sequence[Trial], outcomes: list[Outcome], seconds: float) -> str:
     if verdict.passed:
         return "All cases agree."
+    if verdict.status == "not attempted":
+        return verdict.message
     place = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
     return f"{_what_is_wrong(verdict, outcomes[place], seconds)} (In the case: {verdict.case}.)"
 
@@ -215,8 +218,3 @@ def _what_is_wrong(verdict: Verdict, outcome: Outcome, seconds: float) -> str:
     if verdict.values_agree:
         return "The values are right, a gradient is not."
     return "Its answer is not the course's."
-
-
-def _printable(text: str) -> str:
-    """Foreign text in one short line that a terminal can show."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:200].strip().rstrip(".")

@@ -1,4 +1,4 @@
-"""A submitted notebook as text: which chapter it is, and which of its cells answers which exercise. Nothing in it is run."""
+"""A submitted notebook as text: which chapter it is, which cell answers which exercise. Nothing in it is run."""
 
 import functools
 import json
@@ -58,13 +58,14 @@ class Answers:
         return kept + [(name, source) for name, source in instead.items() if name not in self.places]
 
 
+def names() -> list[str]:
+    """The names of the course's chapters, in order."""
+    return sorted(path.stem for path in (COURSE / "chapters").glob("[0-9][0-9]_*.ipynb"))
+
+
 @functools.cache
-def chapters() -> dict[str, Chapter]:
-    """The course's chapters by name."""
-    return {path.stem: _chapter(path.stem) for path in sorted((COURSE / "chapters").glob("*.ipynb"))}
-
-
-def _chapter(name: str) -> Chapter:
+def chapter(name: str) -> Chapter:
+    """The chapter of that name."""
     blanks, solutions = (
         {
             cell.label.removeprefix("ex-"): cell.source
@@ -109,28 +110,27 @@ def chapter_of(cells: Sequence[Cell], file_name: str) -> Chapter:
 
     Raises Unreadable if neither says.
     """
-    for name, chapter in chapters().items():
+    for name in names():
         if name in file_name:
-            return chapter
+            return chapter(name)
     found = {
-        name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter.blanks)
-        for name, chapter in chapters().items()
+        name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter(name).blanks)
+        for name in names()
     }
     best = max(found, key=found.get)
     if not found[best]:
         raise Unreadable("no exercise of the course is in it, and its name names no chapter")
-    return chapters()[best]
+    return chapter(best)
 
 
-def answers(cells: Sequence[Cell], chapter: Chapter) -> Answers:
+def answers(cells: Sequence[Cell], handed_out: Chapter) -> Answers:
     """Which cell answers each exercise: as in a run from top to bottom, the last definition above its check."""
-    names = list(chapter.blanks)
-    kept = [cell for cell in cells if not any(cell.checks(e) and not cell.defines(e) for e in names)]
+    kept = [c for c in cells if not any(c.checks(e) and not c.defines(e) for e in handed_out.blanks)]
     places, warnings = {}, []
-    for name in names:
+    for name in handed_out.blanks:
         own = [cell for cell in cells if cell.label == f"ex-{name}" or cell.defines(name)]
         own = [cell for cell in own if cell.defines(name)] or own
-        begun = [cell for cell in own if cell.source.strip() != chapter.blanks[name].strip()] or own[-1:]
+        begun = [cell for cell in own if cell.source.strip() != handed_out.blanks[name].strip()] or own[-1:]
         checked = max((i for i, cell in enumerate(cells) if cell.checks(name)), default=len(cells))
         above = [cell for cell in begun if _place(cells, cell) <= checked] or begun
         if above:

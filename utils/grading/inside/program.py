@@ -1,4 +1,4 @@
-"""Of a notebook's cells, what one exercise needs: its own cell, and the definitions that it uses, in an order that runs.
+"""Of a notebook's cells, what one exercise needs: its own, and the definitions that it uses, in an order that runs.
 
 A chapter trains networks and draws figures; to call one function, none of that has to run.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
-
 
 STAR = "*"  # what `from module import *` binds: nobody knows, so everything is taken to need it
 

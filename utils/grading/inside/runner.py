@@ -13,6 +13,7 @@ from .program import program
 from .wire import receive, send
 
 READY = "ready"
+ANSWER = ("value", "error", "stopped", "unattempted", "changed", "gradients")
 
 
 def serve(sock: socket.socket) -> None:
@@ -51,14 +52,7 @@ def load(cells: Sequence[tuple[str | None, str]], exercise: str) -> tuple[dict[s
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
     """The part of an outcome that the judge compares."""
-    return {
-        "value": outcome.value,
-        "error": outcome.error,
-        "stopped": outcome.stopped,
-        "unattempted": outcome.unattempted,
-        "changed": outcome.changed,
-        "gradients": outcome.gradients,
-    }
+    return {name: getattr(outcome, name) for name in ANSWER}
 
 
 def _kind(attempt: Any) -> str:

@@ -1,0 +1,180 @@
+"""Grades many submissions, on several processes or machines, and goes on where it was stopped.
+
+Each finished one is on disk, whole, as soon as it is known. The parent imports no PyTorch: its workers do.
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+from tqdm import tqdm
+
+from . import report
+from .submissions import Submission, UnusableArguments
+
+ROUNDS = 3  # without any progress, before what makes workers die is somebody else's problem
+
+_one_at_a_time = threading.Lock()  # where a worker has several threads
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides about marks: the seed of hidden cases, the seconds for each exercise, the sandbox, the chapter."""
+
+    seed: int
+    seconds: float
+    trusted: bool
+    chapter: str | None = None
+
+
+@contextlib.contextmanager
+def opened(out: Path) -> Iterator[None]:
+    """Hold the folder of results alone. Raises UnusableArguments if another run is at it, or it cannot be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise UnusableArguments(f"{out} cannot be written: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UnusableArguments(f"another run is writing to {out}") from None
+        yield
+
+
+def seed_of(out: Path, wanted: int | None) -> int:
+    """The seed of the results in a folder, new if it has none. Raises UnusableArguments if they have another one."""
+    path = out / "seed.txt"
+    if path.exists():
+        kept = int(path.read_text())
+        if wanted not in (None, kept):
+            raise UnusableArguments(f"the results in {out} have another seed than {wanted}: choose another folder")
+        return kept
+    seed = secrets.randbits(48) if wanted is None else wanted
+    report.write_whole(path, f"{seed}\n")
+    path.chmod(0o600)
+    return seed
+
+
+def grade(
+    submissions: list[Submission], out: Path, settings: Settings, jobs: int, backend: str, scheduler: str | None = None
+) -> dict[Submission, dict[str, Any]]:
+    """A record for each submission: the one kept from an earlier run if nothing has changed, else a new one."""
+    records = {}
+    for submission in submissions:
+        kept = report.read(out / submission.place)
+        if kept and _still_true(kept, submission, settings):
+            records[submission] = kept
+    rest = [submission for submission in submissions if submission not in records]
+    idle = 0
+    with tqdm(total=len(submissions), initial=len(records), desc="Graded", unit="notebook", smoothing=0) as bar:
+        while rest:
+            before = len(records)
+            try:
+                with _workers(backend, jobs, scheduler):
+                    for submission, record in _graded(rest, settings):
+                        if "not graded" not in record:
+                            report.write(record, out / submission.place)
+                        records[submission] = record
+                        bar.update()
+            except Exception as error:  # a worker died, and joblib gave up: others may do what is left
+                idle = idle + 1 if len(records) == before else 0
+                if idle == ROUNDS:
+                    for submission in rest:
+                        records.setdefault(submission, _not_graded(submission, f"the grader failed: {error}"))
+            rest = [submission for submission in rest if submission not in records]
+    return records
+
+
+def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, dict[str, Any]]]:
+    tasks = (joblib.delayed(_grade_one)(submission, *_content(submission), settings) for submission in rest)
+    yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks)
+
+
+def _content(submission: Submission) -> tuple[bytes | None, str]:
+    """The file's bytes, or None and why not."""
+    try:
+        if not submission.path.is_file():
+            return None, "it is not a file"
+        return submission.path.read_bytes(), ""
+    except OSError as error:
+        return None, f"it cannot be read: {error.strerror}"
+
+
+def _grade_one(
+    submission: Submission, content: bytes | None, why_not: str, settings: Settings
+) -> tuple[Submission, dict[str, Any]]:
+    """In a worker: the submission and its record."""
+    from . import judge  # here, not above: it imports PyTorch
+
+    if content is None:
+        return submission, _not_graded(submission, why_not)
+    name = settings.chapter or f"{submission.assignment or ''}/{submission.path.name}"
+    try:
+        with _one_at_a_time:
+            marks = judge.grade(content, name, _sandbox(settings.trusted), settings.seed, settings.seconds)
+    except judge.NotGraded as error:
+        return submission, _not_graded(submission, str(error))
+    except Exception as error:  # ours, whatever it is: no reason to stop the others, nor to mark this one down
+        return submission, _not_graded(submission, f"the judge failed: {type(error).__name__}: {error}")
+    return submission, report.record(marks, _origin(submission) | _decided(content, settings))
+
+
+@functools.cache
+def _sandbox(trusted: bool):
+    import torch
+
+    from .sandbox import Sandbox
+
+    torch.set_num_threads(1)
+    return Sandbox(trusted)
+
+
+@contextlib.contextmanager
+def _workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
+    if backend == "loky":
+        with joblib.parallel_config("loky", n_jobs=jobs):
+            yield
+        return
+    from distributed import Client, LocalCluster
+
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            scheduler = stack.enter_context(
+                LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR")
+            )
+        stack.enter_context(Client(scheduler))
+        stack.enter_context(joblib.parallel_config("dask"))
+        yield
+
+
+def _still_true(kept: dict[str, Any], submission: Submission, settings: Settings) -> bool:
+    content, _ = _content(submission)
+    return content is not None and kept["extra_data"].items() >= _decided(content, settings).items()
+
+
+def _not_graded(submission: Submission, why: str) -> dict[str, Any]:
+    return {"not graded": why, "extra_data": _origin(submission)}
+
+
+def _origin(submission: Submission) -> dict[str, Any]:
+    return {"student": submission.student, "assignment": submission.assignment}
+
+
+def _decided(content: bytes, settings: Settings) -> dict[str, Any]:
+    """All that marks hang on beside the seed, which is the whole folder's and no student's to read."""
+    return {
+        "notebook": hashlib.sha256(content).hexdigest(),
+        "seconds": settings.seconds,
+        "sandboxed": not settings.trusted,
+        "set": settings.chapter,
+    }
