@@ -11,10 +11,11 @@ from torch import Tensor
 from utils import exercises
 from utils.attempts import Outcome
 from utils.exercises import Exercise, Verdict
+from utils.exercises.compare import difference
 from utils.exercises.exercise import Trial
 
 from . import notebook
-from .inside.wire import Malformed
+from .inside.wire import Malformed, TooLarge
 from .notebook import Answers, Chapter
 from .report import printable
 from .sandbox import Died, Runner, Sandbox, SandboxFailure
@@ -22,9 +23,6 @@ from .sandbox import Died, Runner, Sandbox, SandboxFailure
 SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
 TRIES = 3  # at one exercise, when the sandbox fails
-
-DIED = "Died"
-MALFORMED = "Malformed"
 
 
 class NotGraded(Exception):
@@ -121,6 +119,8 @@ def _load(exercise: Exercise, program: list[tuple[str | None, str]], runner: Run
         return f"Its cell did not come to an end within {seconds:g} seconds."
     except Died as end:
         return f"While its cell ran, {end}."
+    except TooLarge as error:
+        raise NotGraded(f"There is more code in it than is read: {error}.") from None
     except Malformed as error:
         return f"Its cell did not answer as a cell does: {printable(str(error))}."
     if not isinstance(answer, dict):
@@ -154,9 +154,9 @@ def _outcomes(
         except TimeoutError:
             outcome = Outcome(error="TimeLimit", stopped=True)
         except Died as death:
-            outcome = Outcome(error=f"{DIED}: {death}")
+            outcome = Outcome(error=f"{Died.__name__}: {death}")
         except Malformed as error:
-            outcome = Outcome(error=f"{MALFORMED}: {error}")
+            outcome = Outcome(error=f"{Malformed.__name__}: {error}")
         kept.append(outcome)
         yield outcome
         if last:
@@ -196,25 +196,42 @@ def _for_a_student(verdict: Verdict, trials: Sequence[Trial], outcomes: list[Out
     if verdict.status == "not attempted":
         return verdict.message
     place = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
-    return f"{_what_is_wrong(verdict, outcomes[place], seconds)} (In the case: {verdict.case}.)"
+    wrong = verdict.message if verdict.mistake else _what_is_wrong(trials[place].expected, outcomes[place], seconds)
+    return f"{wrong} (In the case: {verdict.case}.)"
 
 
-def _what_is_wrong(verdict: Verdict, outcome: Outcome, seconds: float) -> str:
-    """The known mistake's sentence, or what kind of thing is wrong: an attempt's own words might tell its inputs."""
-    if verdict.mistake:
-        return verdict.message
+def _what_is_wrong(expected: Outcome, outcome: Outcome, seconds: float) -> str:
+    """What kind of thing is wrong, and no more: an attempt's own words and numbers might tell its inputs."""
     if outcome.stopped:
         return f"It was still running after {seconds:g} seconds."
     if outcome.error:
         kind = outcome.error.split(":")[0]
-        if kind == DIED:
+        if kind == Died.__name__:
             return "It ended its own process instead of answering."
-        if kind == MALFORMED:
+        if kind == TooLarge.__name__:
+            return "Its answer is far too large."
+        if kind == Malformed.__name__:
             return "What it answered is no answer."
         known = isinstance(getattr(builtins, kind, None), type) and issubclass(getattr(builtins, kind), BaseException)
         return f"It raised {kind if known else 'an error'}."
     if outcome.changed:
         return "It changes an input."
-    if verdict.values_agree:
+    return _what_differs(expected.value, outcome.value)
+
+
+def _what_differs(expected: Any, got: Any) -> str:
+    if got is None and expected is not None:
+        return "It returns None."
+    if not isinstance(expected, Tensor):
+        return "Its answer is not the course's."
+    if not isinstance(got, Tensor):
+        return "Its answer is not a tensor."
+    if got.shape != expected.shape:
+        return "Its answer has another shape than the course's."
+    if got.dtype != expected.dtype:
+        return "Its answer holds another type of numbers than the course's."
+    if difference(expected, got) is None:
         return "The values are right, a gradient is not."
-    return "Its answer is not the course's."
+    if (expected.isfinite() & ~got.isfinite()).any():
+        return "Its answer has NaN or infinity where the course's has a number."
+    return "Its answer has other values than the course's."

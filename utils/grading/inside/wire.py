@@ -26,6 +26,10 @@ class Malformed(ValueError):
     """A frame that is none, is too large, or holds what no frame may hold."""
 
 
+class TooLarge(Malformed):
+    """A tree that no frame may hold, on this side."""
+
+
 @dataclass(frozen=True)
 class Other:
     """A value that does not cross: all that is known of it is the name of its type."""
@@ -34,12 +38,12 @@ class Other:
 
 
 def encode(tree: Any) -> bytes:
-    """The frame of a tree. Raises Malformed if it is larger than a frame may be."""
+    """The frame of a tree. Raises TooLarge if it is larger than a frame may be."""
     tensors: dict[str, Tensor] = {}
     words = json.dumps(_fold(tree, tensors, 0)).encode()
     blob = safetensors.torch.save(tensors) if tensors else b""
     if len(words) > MOST_JSON or len(blob) > MOST_TENSORS:
-        raise Malformed(f"{len(words)} bytes of JSON and {len(blob)} of tensors are more than a frame may hold")
+        raise TooLarge(f"{len(words)} bytes of JSON and {len(blob)} of tensors are more than a frame may hold")
     return LENGTHS.pack(len(words), len(blob)) + words + blob
 
 
@@ -98,6 +102,8 @@ def _fold(value: Any, tensors: dict[str, Tensor], depth: int) -> Any:
 def _fold_tensor(value: Tensor, tensors: dict[str, Tensor]) -> dict[str, str]:
     if value.layout != torch.strided or value.device.type != "cpu" or value.is_complex():
         return {"other": f"{value.layout} tensor on {value.device}"}
+    if value.numel() * value.element_size() > MOST_TENSORS:
+        raise TooLarge(f"a tensor of shape {tuple(value.shape)} is more than a frame may hold")
     name = str(len(tensors))
     tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
     return {"tensor": name}
