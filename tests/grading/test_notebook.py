@@ -121,6 +121,15 @@ def test_a_check_in_the_exercises_own_cell(sandbox):
     assert points(as_bytes(work), sandbox) == FULL
 
 
+def test_all_in_one_cell(sandbox):
+    work = solved()
+    code = [cell.source for cell in work.cells if cell.id.startswith("ex-")]
+    work.cells = [nbformat.v4.new_code_cell("import torch\n" + "\n".join(code))]
+    assert points(as_bytes(work), sandbox) == FULL
+    work.cells[0].source = work.cells[0].source.replace("torch.eye(size)[index]", "torch.eye(size)")
+    assert points(as_bytes(work), sandbox) == FULL - 1
+
+
 def test_an_exercise_that_is_missing_earns_nothing_and_counts(sandbox):
     work = solved()
     work.cells = [cell for cell in work.cells if cell.id not in ("ex-HashTable", "ex-one_hot")]

@@ -13,45 +13,50 @@ def value(cells, exercise="f"):
 @pytest.mark.parametrize(
     ("cells", "expected"),
     {
-        "an import": ([(None, "import math"), ("f", "def f():\n    return math.floor(3.5)")], 3),
-        "an import further down": ([("f", "def f():\n    return math.floor(3.5)"), (None, "import math")], 3),
+        "an import": ([([], "import math"), (["f"], "def f():\n    return math.floor(3.5)")], 3),
+        "an import further down": ([(["f"], "def f():\n    return math.floor(3.5)"), ([], "import math")], 3),
         "a helper that needs a helper": (
-            [(None, "def a():\n    return b() + 1"), (None, "b = lambda: C\nC = 2"), ("f", "def f():\n    return a()")],
+            [([], "def a():\n    return b() + 1"), ([], "b = lambda: C\nC = 2"), (["f"], "def f():\n    return a()")],
             3,
         ),
         "helpers that need each other": (
             [
-                (None, "def a(n):\n    return n and b(n - 1)\ndef b(n):\n    return a(n) + 3"),
-                ("f", "def f():\n    return a(1)"),
+                ([], "def a(n):\n    return n and b(n - 1)\ndef b(n):\n    return a(n) + 3"),
+                (["f"], "def f():\n    return a(1)"),
             ],
             3,
         ),
         "a base class below": (
-            [("f", "class f(Base):\n    pass"), (None, "class Base:\n    def __new__(cls):\n        return 3")],
+            [(["f"], "class f(Base):\n    pass"), ([], "class Base:\n    def __new__(cls):\n        return 3")],
             3,
         ),
-        "the last of two versions": ([(None, "a = 1"), (None, "a = 3"), ("f", "def f():\n    return a")], 3),
+        "the last of two versions": ([([], "a = 1"), ([], "a = 3"), (["f"], "def f():\n    return a")], 3),
         "a table filled in a loop": (
-            [(None, "table = {}\nfor i in range(4):\n    table[i] = i"), ("f", "def f():\n    return table[3]")],
+            [([], "table = {}\nfor i in range(4):\n    table[i] = i"), (["f"], "def f():\n    return table[3]")],
             3,
         ),
         "a global": (
-            [(None, "def set_it():\n    global a\n    a = 3"), ("f", "set_it()\ndef f():\n    return a")],
+            [([], "def set_it():\n    global a\n    a = 3"), (["f"], "set_it()\ndef f():\n    return a")],
             3,
         ),
-        "a star": ([(None, "from math import *"), ("f", "def f():\n    return floor(3.5)")], 3),
+        "a star": ([([], "from math import *"), (["f"], "def f():\n    return floor(3.5)")], 3),
         "an exercise's name comes from its cell": (
-            [("g", "def g():\n    return 3"), (None, "def g():\n    return 4"), ("f", "def f():\n    return g()")],
+            [(["g"], "def g():\n    return 3"), ([], "def g():\n    return 4"), (["f"], "def f():\n    return g()")],
             3,
         ),
-        "a magic beside a definition": ([("f", "%matplotlib inline\n!ls\ndef f():\n    return 3\n%timeit f()")], 3),
+        "two exercises in one cell": ([(["f", "g"], "def g():\n    return 3\ndef f():\n    return g()")], 3),
+        "one of two in a cell is answered elsewhere": (
+            [(["f"], "def f():\n    return g()\ndef g():\n    return 4"), (["g"], "def g():\n    return 3")],
+            3,
+        ),
+        "a magic beside a definition": ([(["f"], "%matplotlib inline\n!ls\ndef f():\n    return 3\n%timeit f()")], 3),
         "a magic in the cell of an import": (
-            [(None, "%pip list\nimport math"), ("f", "def f():\n    return math.floor(3.5)")],
+            [([], "%pip list\nimport math"), (["f"], "def f():\n    return math.floor(3.5)")],
             3,
         ),
-        "a question mark": ([("f", "def f():\n    return 3\nf?")], 3),
-        "a statement that fails": ([("f", "1 / 0\ndef f():\n    return 3\nraise SystemExit")], 3),
-        "a cell beside it that is not Python": ([(None, "this is not"), ("f", "def f():\n    return 3")], 3),
+        "a question mark": ([(["f"], "def f():\n    return 3\nf?")], 3),
+        "a statement that fails": ([(["f"], "1 / 0\ndef f():\n    return 3\nraise SystemExit")], 3),
+        "a cell beside it that is not Python": ([([], "this is not"), (["f"], "def f():\n    return 3")], 3),
     }.values(),
 )  # fmt: skip
 def test_what_is_needed_is_run(cells, expected):
@@ -59,12 +64,12 @@ def test_what_is_needed_is_run(cells, expected):
 
 
 def test_what_is_not_needed_is_not_run():
-    cells = [(None, "import os\nwhile True:\n    pass"), (None, "x = 1 / 0"), ("f", "def f(x=3):\n    return x")]
+    cells = [([], "import os\nwhile True:\n    pass"), ([], "x = 1 / 0"), (["f"], "def f(x=3):\n    return x")]
     assert value(cells) == (3, [])
 
 
 def test_a_name_that_is_local_is_not_needed():
-    cells = [(None, "scores = 1 / 0"), ("f", "def f():\n    scores = 3\n    return [scores for scores in [scores]][0]")]
+    cells = [([], "scores = 1 / 0"), (["f"], "def f():\n    scores = 3\n    return [scores for scores in [scores]][0]")]
     assert value(cells) == (3, [])
 
 
@@ -72,5 +77,5 @@ def test_a_name_that_is_local_is_not_needed():
     "source", ["def f(:\n", "def f():\nreturn", "\x00", "def f():\n    return '\ud800'", "(" * 10_000]
 )
 def test_a_cell_that_is_not_python_says_so(source):
-    namespace, problems = load([("f", source)], "f")
+    namespace, problems = load([(["f"], source)], "f")
     assert "f" not in namespace and len(problems) == 1

@@ -98,7 +98,7 @@ def _tried_again(
     raise AssertionError
 
 
-def _mark(exercise: Exercise, program: list[tuple[str | None, str]], runner: Runner, seed: int, seconds: float) -> Mark:
+def _mark(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runner, seed: int, seconds: float) -> Mark:
     wrong = _load(exercise, program, runner, seconds)
     if wrong:
         return Mark(exercise.name, "failed", 0, exercise.points, wrong)
@@ -110,7 +110,7 @@ def _mark(exercise: Exercise, program: list[tuple[str | None, str]], runner: Run
     return Mark(exercise.name, verdict.status, exercise.mark(verdict), exercise.points, message)
 
 
-def _load(exercise: Exercise, program: list[tuple[str | None, str]], runner: Runner, seconds: float) -> str | None:
+def _load(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runner, seconds: float) -> str | None:
     """Give a runner the notebook's cells; what is wrong with what came of it, or None."""
     question = {"cells": program, "exercise": exercise.name}
     try:

@@ -50,12 +50,11 @@ class Answers:
     places: dict[str, int]
     warnings: tuple[str, ...]
 
-    def program(self, instead: dict[str, str]) -> list[tuple[str | None, str]]:
-        """(exercise or None, source) of every cell, with the sources given `instead` of the notebook's own."""
-        of_place = {place: name for name, place in self.places.items()}
-        cells = [(of_place.get(i), cell.source) for i, cell in enumerate(self.cells)]
-        kept = [(name, instead.get(name, source)) for name, source in cells]
-        return kept + [(name, source) for name, source in instead.items() if name not in self.places]
+    def program(self, instead: dict[str, str]) -> list[tuple[list[str], str]]:
+        """(exercises it answers, source) of every cell; of those given `instead`, these sources are the answers."""
+        own = [([name for name in self.places if self.places[name] == i], cell) for i, cell in enumerate(self.cells)]
+        kept = [([name for name in names if name not in instead], cell.source) for names, cell in own]
+        return kept + [([name], source) for name, source in instead.items()]
 
 
 def names() -> list[str]:

@@ -23,22 +23,23 @@ class Statement:
     needs: frozenset[str]
 
 
-def program(cells: Sequence[tuple[str | None, str]], exercise: str) -> Iterator[ast.stmt]:
+def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str) -> Iterator[ast.stmt]:
     """The statements that define an exercise, each after those it needs.
 
-    cells: the exercise that a cell answers, or None, and its source. A name that is an exercise comes from that
-    exercise's cell, other names from every statement that binds them. Cells that are not Python give nothing,
-    except that the exercise's own raises SyntaxError.
+    cells: the exercises that a cell answers, and its source. A name that is an exercise comes from the cell that
+    answers it, other names from every statement that binds them. Cells that are not Python give nothing, except that
+    the exercise's own raises SyntaxError.
     """
     own, binding = [], defaultdict(list)
-    answered = {name for name, _ in cells if name}
-    for name, source in cells:
-        for statement in _statements(source, strict=name == exercise):
-            if name == exercise:
+    answered = {name for names, _ in cells for name in names}
+    for names, source in cells:
+        elsewhere = answered.difference(names)
+        for statement in _statements(source, strict=exercise in names):
+            binds = statement.binds - elsewhere
+            if exercise in names and (binds or not statement.binds):
                 own.append(statement)
-            for bound in statement.binds:
-                if name == bound or bound not in answered:
-                    binding[bound].append(statement)
+            for bound in binds:
+                binding[bound].append(statement)
     done = set()
 
     def with_needs(statement: Statement) -> Iterator[ast.stmt]:

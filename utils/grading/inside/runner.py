@@ -32,7 +32,7 @@ def serve(sock: socket.socket) -> None:
         send(sock, as_data(outcome))
 
 
-def load(cells: Sequence[tuple[str | None, str]], exercise: str) -> tuple[dict[str, Any], list[str]]:
+def load(cells: Sequence[tuple[Sequence[str], str]], exercise: str) -> tuple[dict[str, Any], list[str]]:
     """The names after what the exercise needs of the cells has run, and the errors that this met.
 
     A statement that fails does not keep the others from running, as a cell does not in a notebook.
