@@ -7,8 +7,10 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +98,9 @@ def grade(
 
 
 def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, dict[str, Any]]]:
-    tasks = (joblib.delayed(_grade_one)(submission, *_content(submission), settings) for submission in rest)
+    tasks = (
+        joblib.delayed(_grade_one)(submission, *_content(submission), settings, os.getpid()) for submission in rest
+    )
     yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks)
 
 
@@ -111,11 +115,12 @@ def _content(submission: Submission) -> tuple[bytes | None, str]:
 
 
 def _grade_one(
-    submission: Submission, content: bytes | None, why_not: str, settings: Settings
+    submission: Submission, content: bytes | None, why_not: str, settings: Settings, parent: int
 ) -> tuple[Submission, dict[str, Any]]:
     """In a worker: the submission and its record."""
     from . import judge  # here, not above: it imports PyTorch
 
+    _end_with(parent)
     if content is None:
         return submission, _not_graded(submission, why_not)
     name = settings.chapter or f"{submission.assignment or ''}/{submission.path.name}"
@@ -137,6 +142,19 @@ def _sandbox(trusted: bool):
 
     torch.set_num_threads(1)
     return Sandbox(trusted)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """Let a worker end when the process that started it is killed: loky's go on for minutes."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager
