@@ -20,6 +20,7 @@ import joblib
 from tqdm import tqdm
 
 from . import report
+from .notebook import LARGEST
 from .submissions import Submission, UnusableArguments
 
 ROUNDS = 3  # without any progress, before what makes workers die is somebody else's problem
@@ -57,7 +58,10 @@ def seed_of(out: Path, wanted: int | None) -> int:
     """The seed of the results in a folder, new if it has none. Raises UnusableArguments if they have another one."""
     path = out / "seed.txt"
     if path.exists():
-        kept = int(path.read_text())
+        try:
+            kept = int(path.read_text())
+        except ValueError:
+            raise UnusableArguments(f"{path} holds no seed") from None
         if wanted not in (None, kept):
             raise UnusableArguments(f"the results in {out} have another seed than {wanted}: choose another folder")
         return kept
@@ -109,6 +113,8 @@ def _content(submission: Submission) -> tuple[bytes | None, str]:
     try:
         if not submission.path.is_file():
             return None, "it is not a file"
+        if submission.path.stat().st_size > LARGEST:
+            return None, f"it is larger than {LARGEST >> 20} MB"
         return submission.path.read_bytes(), ""
     except OSError as error:
         return None, f"it cannot be read: {error.strerror}"
@@ -177,7 +183,7 @@ def _workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
 
 def _still_true(kept: dict[str, Any], submission: Submission, settings: Settings) -> bool:
     content, _ = _content(submission)
-    return content is not None and kept["extra_data"].items() >= _decided(content, settings).items()
+    return content is not None and kept.get("extra_data", {}).items() >= _decided(content, settings).items()
 
 
 def _not_graded(submission: Submission, why: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from utils.exercises.compare import difference
 from utils.exercises.exercise import Trial
 
 from . import notebook
+from .inside.runner import ANSWER
 from .inside.wire import Malformed, TooLarge
 from .notebook import Answers, Chapter
 from .report import printable
@@ -104,9 +105,7 @@ def _mark(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runn
         return Mark(exercise.name, "failed", 0, exercise.points, wrong)
     trials, outcomes = exercise.trials(seed), []
     verdict = exercise.verdict(trials, _outcomes(exercise, trials, runner, seconds, outcomes))
-    message = (
-        verdict.message if verdict.status == "not attempted" else _for_a_student(verdict, trials, outcomes, seconds)
-    )
+    message = _for_a_student(verdict, trials, outcomes, seconds)
     return Mark(exercise.name, verdict.status, exercise.mark(verdict), exercise.points, message)
 
 
@@ -165,20 +164,15 @@ def _outcomes(
 
 def _outcome(answer: Any, trial: Trial) -> Outcome:
     """A runner's answer as an outcome. Raises Malformed if it is not what a runner says that was left alone."""
-    if not isinstance(answer, dict) or answer.keys() != {
-        "value",
-        "error",
-        "stopped",
-        "unattempted",
-        "changed",
-        "gradients",
-    }:
+    if not isinstance(answer, dict) or answer.keys() != set(ANSWER):
         raise Malformed("no outcome")
     texts = [answer["error"], answer["unattempted"]]
     if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(answer["stopped"], bool):
         raise Malformed("no outcome")
     changed, gradients = answer["changed"], answer["gradients"]
-    if not isinstance(changed, tuple) or not set(changed) <= trial.inputs.keys() or not isinstance(gradients, dict):
+    if not isinstance(changed, tuple) or not isinstance(gradients, dict):
+        raise Malformed("no outcome")
+    if not all(isinstance(name, str) and name in trial.inputs for name in (*changed, *gradients)):
         raise Malformed("no outcome")
     for name, gradient in gradients.items():
         if name not in trial.case.grad or not (gradient is None or _fits(gradient, trial.inputs[name])):

@@ -130,5 +130,7 @@ def _unfold(folded: Any, tensors: dict[str, Tensor], depth: int) -> Any:
         entries = [_unfold(entry, tensors, depth + 1) for entry in held]
         return entries if kind == "list" else tuple(entries)
     if kind == "dict" and type(held) is list:
-        return {_unfold(key, tensors, depth + 1): _unfold(entry, tensors, depth + 1) for key, entry in held}
+        pairs = [(_unfold(key, tensors, depth + 1), _unfold(entry, tensors, depth + 1)) for key, entry in held]
+        if not any(isinstance(key, Tensor) for key, _ in pairs):
+            return dict(pairs)
     raise Malformed(f"no value: {kind[:40]}")
