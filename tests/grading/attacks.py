@@ -255,5 +255,52 @@ def softmax(scores, dim=-1):
 """,
 }
 
+AT_THE_CALL |= {
+    "a tensor that takes long to show": "def softmax(scores, dim=-1):\n    return [torch.zeros([2] * 22, dtype=torch.uint8)]",
+    "keys that all have the same hash": "def softmax(scores, dim=-1):\n    return {k * (2**61 - 1): 0 for k in range(1, 20_000)}",
+    "a stub named after the input": """
+def softmax(scores, dim=-1):
+    def f():
+        raise NotImplementedError
+    f.__code__ = f.__code__.replace(co_name="LEAK\\n" + repr(scores.tolist()))
+    f()
+""",
+    "a limit at which the kernel kills": """
+import resource
+def softmax(scores, dim=-1):
+    resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+    while True:
+        pass
+""",
+    "hang up and live": """
+import os, signal, time
+def softmax(scores, dim=-1):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    os.closerange(0, 64)
+    time.sleep(300)
+""",
+    "an outcome that cannot be hashed": """
+import utils.grading.inside.runner as runner
+runner.as_data = lambda outcome: {
+    "value": 1, "error": None, "stopped": False, "unattempted": None, "changed": ([],), "gradients": {}
+}
+def softmax(scores, dim=-1):
+    return scores
+""",
+    "right and late": """
+import signal, time
+def softmax(scores, dim=-1):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(0.95)
+    return torch.softmax(scores, dim)
+""",
+    "a hundred thousand empty files": """
+def softmax(scores, dim=-1):
+    for i in range(100_000):
+        open(f"/tmp/{i}", "w").close()
+    return torch.softmax(scores, dim)
+""",
+}
+
 ATTACKS = {name: f"{source}\n{WRONG if 'def softmax' not in source else ''}" for name, source in AT_THE_CELL.items()}
 ATTACKS |= AT_THE_CALL

@@ -54,11 +54,12 @@ def test_a_class(klass, tmp_path):
     assert [row["score"] for row in marks(tmp_path / "out")] == ["12", "0", "11"] * 4
     assert {row["sandboxed"] for row in marks(tmp_path / "out")} == {"yes"}
     assert "student02  02_soft_lookup  11 / 12  ✓ softmax" in shown
-    results = json.loads((tmp_path / "out" / "student02" / f"student02_{CHAPTER}" / "results.json").read_text())
+    place = tmp_path / "out" / "students" / "student02" / f"student02_{CHAPTER}.ipynb"
+    results = json.loads((place / "results.json").read_text())
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 11
     assert {"name", "score", "max_score", "status", "output", "visibility"} <= results["tests"][0].keys()
     assert [test["status"] for test in results["tests"]] == ["passed"] * 4 + ["failed"]
-    words = (tmp_path / "out" / "student02" / f"student02_{CHAPTER}" / "feedback.md").read_text()
+    words = (place / "feedback.md").read_text()
     assert words.startswith("# 02_soft_lookup: 11 of 12 points\n") and "**linear_memory** 0/1: ✗" in words
     seed = (tmp_path / "out" / "seed.txt").read_text().strip()
     assert not any(seed in path.read_text() for path in (tmp_path / "out").rglob("*.*") if path.name != "seed.txt")
@@ -157,12 +158,15 @@ def test_what_cannot_be_graded_is_listed_and_has_no_mark(klass, tmp_path):
     (klass / "\x1b[31mred.ipynb").write_bytes(SOLVED)
     (klass / "gone.ipynb").symlink_to("nowhere")
     os.mkfifo(klass / "pipe.ipynb")
+    (klass / "copy.ipynb").symlink_to(f"student00_{CHAPTER}.ipynb")
+    for name in ("marks.csv", "seed.txt", "results.json", "student00_02_soft_lookup.ipynb"):
+        (klass / f"{name}.ipynb").write_bytes(SOLVED)
     status, shown, complaints = run(klass, "--out", tmp_path / "out", "--jobs", "2")
     assert status == 3
     rows = {row["student"]: row for row in marks(tmp_path / "out")}
-    assert len(rows) == 18
+    assert len(rows) == 23
     without = {student for student, row in rows.items() if row["score"] == ""}
-    assert without == {"broken", "empty", "gone", "pipe"}
+    assert without == {"broken", "empty", "gone", "pipe", "copy"}
     assert all(f"{student}.ipynb: " in complaints for student in without)
     assert rows["broken"]["note"] == "the file is not a notebook (JSONDecodeError)."
     assert rows["'=cmd|x"]["score"] == "12" and "\x1b" not in shown

@@ -183,8 +183,35 @@ def test_any_part_of_a_notebook_is_no_notebook(sandbox):
             points(whole[:length], sandbox)
 
 
-def test_more_code_than_can_be_sent_is_not_graded(sandbox):
+def test_a_cell_of_megabytes_is_left_out(sandbox):
     work = solved()
     work.cells.append(nbformat.v4.new_code_cell("#" + "x" * 3_000_000))
-    with pytest.raises(NotGraded, match="code"):
+    assert points(as_bytes(work), sandbox) == FULL
+
+
+def test_more_code_than_can_be_sent_is_not_graded(sandbox):
+    work = solved()
+    work.cells += [nbformat.v4.new_code_cell("#" + "x" * 90_000) for _ in range(30)]
+    with pytest.raises(NotGraded, match="more code"):
         points(as_bytes(work), sandbox)
+    work.cells += [nbformat.v4.new_code_cell("1") for _ in range(notebook.MOST_CELLS)]
+    with pytest.raises(NotGraded, match="code cells, the limit"):
+        points(as_bytes(work), sandbox)
+
+
+def test_a_check_and_the_next_exercise_in_one_cell(sandbox):
+    work = solved()
+    for cell, following in zip(work.cells, work.cells[1:], strict=False):
+        if cell.id.startswith("check-"):
+            cell.source += "\n\ndef helper():\n    return 3"
+            if following.id.startswith("ex-"):
+                cell.source += f"\n\n{following.source}"
+                following.source = ""
+    assert points(as_bytes(work), sandbox) == FULL
+
+
+def test_a_check_is_above_what_is_tried_below_it(sandbox):
+    work = solved()
+    experiments = ["def one_hot(index, size):\n    return 0", "import numpy as torch", "class HashTable:\n    pass"]
+    work.cells += [nbformat.v4.new_code_cell(source) for source in experiments]
+    assert points(as_bytes(work), sandbox) == FULL

@@ -30,8 +30,6 @@ def difference(expected: Any, got: Any, what: str = "your result") -> str | None
 def show(value: Any) -> str:
     """The value as a few lines of text, whatever it is."""
     try:
-        if isinstance(value, Tensor):
-            return _show_tensor(value.detach())
         return _short.repr(value)
     except BaseException:  # as above
         return f"<{type(value).__name__}>"
@@ -136,6 +134,12 @@ def _show_tensor(tensor: Tensor) -> str:
     return np.array2string(array, precision=4, suppress_small=True, separator=", ", max_line_width=88)
 
 
-_short = reprlib.Repr()
+class _Short(reprlib.Repr):
+    def repr1(self, x: Any, level: int) -> str:
+        return _show_tensor(x.detach()) if isinstance(x, Tensor) else super().repr1(x, level)
+
+
+_short = _Short()
+_short.maxlevel = 3
 _short.maxlist = _short.maxtuple = _short.maxdict = 12
 _short.maxstring = _short.maxother = 80

@@ -4,7 +4,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -128,8 +128,12 @@ class Exercise:
         if isinstance(self.reference, type) != isinstance(attempt, type) or not callable(attempt):
             kind = "class" if isinstance(self.reference, type) else "function"
             return Verdict("failed", f"Pass the {kind} {self.name} itself to the check; it was given {show(attempt)}.")
-        trials = self.trials(seed)
-        return self.verdict(trials, self._attempts(attempt, trials))
+        trials, outcomes = self.trials(seed), []
+        verdict = self.verdict(trials, self._attempts(attempt, trials, outcomes))
+        if verdict.case is None:
+            return verdict
+        shown = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
+        return replace(verdict, evidence=self._evidence(trials[shown], outcomes[shown]))
 
     def mark(self, verdict: Verdict) -> int:
         """The points that a verdict earns."""
@@ -155,7 +159,7 @@ class Exercise:
         message = mistake.sentence if mistake else _disagreement(trial.expected, outcome)
         name = mistake and mistake.name
         values_agree = not any(_value_disagreement(trials[i].expected, outcomes[i]) for i in failing)
-        return Verdict("failed", message, name, trial.case.name, self._evidence(trial, outcome), values_agree)
+        return Verdict("failed", message, name, trial.case.name, values_agree=values_agree)
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
     def trials(self, seed: int) -> tuple[Trial, ...]:
@@ -180,10 +184,11 @@ class Exercise:
             raise ValueError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
         return Trial(case, inputs, cotangent_seed, expected)
 
-    def _attempts(self, attempt: Callable, trials: Sequence[Trial]) -> Iterator[Outcome]:
+    def _attempts(self, attempt: Callable, trials: Sequence[Trial], kept: list[Outcome]) -> Iterator[Outcome]:
         end = time.monotonic() + SECONDS
         for trial in trials:
-            yield self._run(attempt, trial, max(0.01, end - time.monotonic()))
+            kept.append(self._run(attempt, trial, max(0.01, end - time.monotonic())))
+            yield kept[-1]
 
     def _run(self, program: Callable, trial: Trial, seconds: float = SECONDS) -> Outcome:
         return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)

@@ -11,6 +11,7 @@ import os
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from . import report
 from .notebook import LARGEST
 from .submissions import Submission, UnusableArguments
 
-ROUNDS = 3  # without any progress, before what makes workers die is somebody else's problem
+TRIES = 3  # at a submission alone, when workers die of it
 
 _one_at_a_time = threading.Lock()  # where a worker has several threads
 
@@ -80,25 +81,34 @@ def grade(
         kept = report.read(out / submission.place)
         if kept and _still_true(kept, submission, settings):
             records[submission] = kept
-    rest = [submission for submission in submissions if submission not in records]
-    idle = 0
-    with tqdm(total=len(submissions), initial=len(records), desc="Graded", unit="notebook", smoothing=0) as bar:
-        while rest:
-            before = len(records)
+    portions = [[submission for submission in submissions if submission not in records]]
+    failures = Counter()
+    bar = tqdm(total=len(submissions), initial=len(records), desc="Graded", unit="notebook", smoothing=0)
+    with bar, _workers(backend, jobs, scheduler):
+        while portions:
+            portion = portions.pop()
             try:
-                with _workers(backend, jobs, scheduler):
-                    for submission, record in _graded(rest, settings):
-                        if "not graded" not in record:
-                            report.write(record, out / submission.place)
-                        records[submission] = record
-                        bar.update()
-            except Exception as error:  # a worker died, and joblib gave up: others may do what is left
-                idle = idle + 1 if len(records) == before else 0
-                if idle == ROUNDS:
-                    for submission in rest:
-                        records.setdefault(submission, _not_graded(submission, f"the grader failed: {error}"))
-            rest = [submission for submission in rest if submission not in records]
+                for submission, record in _graded(portion, settings):
+                    records[submission] = _written(record, submission, out)
+                    bar.update()
+            except Exception as error:  # a worker died, and joblib gave up on all: whose fault it was, halving shows
+                left = [submission for submission in portion if submission not in records]
+                if len(left) == 1:
+                    failures[left[0]] += 1
+                    if failures[left[0]] == TRIES:
+                        records[left[0]] = _not_graded(left[0], f"the grader failed at it: {error}")
+                        continue
+                portions += [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
     return records
+
+
+def _written(record: dict[str, Any], submission: Submission, out: Path) -> dict[str, Any]:
+    if "not graded" not in record:
+        try:
+            report.write(record, out / submission.place)
+        except OSError as error:
+            return _not_graded(submission, f"its results cannot be written: {error}")
+    return record
 
 
 def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, dict[str, Any]]]:
@@ -111,13 +121,15 @@ def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submis
 def _content(submission: Submission) -> tuple[bytes | None, str]:
     """The file's bytes, or None and why not."""
     try:
+        if submission.path.is_symlink():
+            return None, "it is a link, perhaps to somebody else's work"
         if not submission.path.is_file():
             return None, "it is not a file"
         if submission.path.stat().st_size > LARGEST:
             return None, f"it is larger than {LARGEST >> 20} MB"
         return submission.path.read_bytes(), ""
-    except OSError as error:
-        return None, f"it cannot be read: {error.strerror}"
+    except (OSError, MemoryError) as error:
+        return None, f"it cannot be read: {error}"
 
 
 def _grade_one(

@@ -1,6 +1,7 @@
 """Marks a notebook: sends inputs to runners and compares their answers here, in the one process that knows verdicts."""
 
 import builtins
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .sandbox import Died, Runner, Sandbox, SandboxFailure
 
 SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
+TOO_LONG = Outcome(error="TimeLimit", stopped=True)
 TRIES = 3  # at one exercise, when the sandbox fails
 
 
@@ -90,7 +92,7 @@ def _tried_again(
         try:
             runner = sandbox.runner()
             try:
-                return _mark(exercise, answers.program(instead), runner, seed, seconds)
+                return _mark(exercise, answers.program(name, instead), chapter.blanks[name], runner, seed, seconds)
             finally:
                 runner.close()
         except SandboxFailure as failure:
@@ -99,21 +101,21 @@ def _tried_again(
     raise AssertionError
 
 
-def _mark(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runner, seed: int, seconds: float) -> Mark:
+def _mark(exercise: Exercise, program: dict[str, Any], blank: str, runner: Runner, seed: int, seconds: float) -> Mark:
     wrong = _load(exercise, program, runner, seconds)
     if wrong:
         return Mark(exercise.name, "failed", 0, exercise.points, wrong)
     trials, outcomes = exercise.trials(seed), []
-    verdict = exercise.verdict(trials, _outcomes(exercise, trials, runner, seconds, outcomes))
+    stubs = re.findall(r"def (\w+)", blank)
+    verdict = exercise.verdict(trials, _outcomes(exercise, trials, stubs, runner, seconds, outcomes))
     message = _for_a_student(verdict, trials, outcomes, seconds)
     return Mark(exercise.name, verdict.status, exercise.mark(verdict), exercise.points, message)
 
 
-def _load(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runner, seconds: float) -> str | None:
+def _load(exercise: Exercise, program: dict[str, Any], runner: Runner, seconds: float) -> str | None:
     """Give a runner the notebook's cells; what is wrong with what came of it, or None."""
-    question = {"cells": program, "exercise": exercise.name}
     try:
-        answer = runner.ask(question, time.monotonic() + seconds + GRACE)
+        answer = runner.ask(program | {"seconds": seconds}, time.monotonic() + seconds + GRACE)
     except TimeoutError:
         return f"Its cell did not come to an end within {seconds:g} seconds."
     except Died as end:
@@ -133,42 +135,43 @@ def _load(exercise: Exercise, program: list[tuple[list[str], str]], runner: Runn
 
 
 def _outcomes(
-    exercise: Exercise, trials: Sequence[Trial], runner: Runner, seconds: float, kept: list[Outcome]
+    exercise: Exercise, trials: Sequence[Trial], stubs: list[str], runner: Runner, seconds: float, kept: list[Outcome]
 ) -> Iterator[Outcome]:
     """The attempt's outcome for each trial, until one is the last: the runner has stopped or died."""
     end = time.monotonic() + seconds
     for trial in trials:
-        left = max(0.01, end - time.monotonic())
         question = {
             "usage": {"probe": exercise.usage.probe, "in_order": exercise.usage.in_order},
             "inputs": trial.inputs,
             "grad": trial.case.grad,
             "cotangent": trial.cotangent_seed,
-            "seconds": left,
+            "seconds": max(0.01, end - time.monotonic()),
         }
         last = True
         try:
-            outcome = _outcome(runner.ask(question, time.monotonic() + left + GRACE), trial)
-            last = False
+            outcome = _outcome(runner.ask(question, end + GRACE), trial, stubs)
+            last = time.monotonic() > end
         except TimeoutError:
-            outcome = Outcome(error="TimeLimit", stopped=True)
+            outcome = TOO_LONG
         except Died as death:
             outcome = Outcome(error=f"{Died.__name__}: {death}")
         except Malformed as error:
             outcome = Outcome(error=f"{Malformed.__name__}: {error}")
-        kept.append(outcome)
-        yield outcome
+        kept.append(TOO_LONG if last and outcome.error is None else outcome)
+        yield kept[-1]
         if last:
             return
 
 
-def _outcome(answer: Any, trial: Trial) -> Outcome:
+def _outcome(answer: Any, trial: Trial, stubs: list[str]) -> Outcome:
     """A runner's answer as an outcome. Raises Malformed if it is not what a runner says that was left alone."""
     if not isinstance(answer, dict) or answer.keys() != set(ANSWER):
         raise Malformed("no outcome")
-    texts = [answer["error"], answer["unattempted"]]
-    if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(answer["stopped"], bool):
+    error, stopped, unattempted = answer["error"], answer["stopped"], answer["unattempted"]
+    if not (error is None or isinstance(error, str)) or not isinstance(stopped, bool):
         raise Malformed("no outcome")
+    if unattempted is not None and unattempted not in stubs:
+        raise Malformed("no stub")
     changed, gradients = answer["changed"], answer["gradients"]
     if not isinstance(changed, tuple) or not isinstance(gradients, dict):
         raise Malformed("no outcome")

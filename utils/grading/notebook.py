@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
 COURSE = Path(__file__).parents[2]
 LARGEST = 200 << 20  # bytes of a file that is read at all
+MOST_CELLS = 5000  # with code
+LONGEST = 100_000  # characters of a cell that is read: nobody writes a longer one by hand
 
 
 class Unreadable(ValueError):
@@ -44,17 +47,25 @@ class Cell:
 
 @dataclass(frozen=True)
 class Answers:
-    """A notebook's code cells without its checks, the place of each exercise's answer in them, and what was odd."""
+    """A notebook's code cells; for each exercise, the cells that answer it and the last one above its check."""
 
     cells: tuple[Cell, ...]
-    places: dict[str, int]
+    places: dict[str, list[int]]
+    horizons: dict[str, int]
     warnings: tuple[str, ...]
 
-    def program(self, instead: dict[str, str]) -> list[tuple[list[str], str]]:
-        """(exercises it answers, source) of every cell; of those given `instead`, these sources are the answers."""
-        own = [([name for name in self.places if self.places[name] == i], cell) for i, cell in enumerate(self.cells)]
-        kept = [([name for name in names if name not in instead], cell.source) for names, cell in own]
-        return kept + [([name], source) for name, source in instead.items()]
+    def program(self, exercise: str, instead: dict[str, str]) -> dict[str, Any]:
+        """What a runner has to be told: the cells, each with the exercises it answers, and how far down to look first.
+
+        Of the exercises given `instead`, these sources are the answers.
+        """
+        own = [[name for name in self.places if i in self.places[name]] for i in range(len(self.cells))]
+        kept = [([name for name in own[i] if name not in instead], cell.source) for i, cell in enumerate(self.cells)]
+        return {
+            "exercise": exercise,
+            "cells": [*kept, *(([name], source) for name, source in instead.items())],
+            "horizon": self.horizons[exercise],
+        }
 
 
 def names() -> list[str]:
@@ -84,11 +95,14 @@ def read(content: bytes) -> list[Cell]:
         raw = json.loads(content)
         if raw["nbformat"] < 4:
             raw = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
-        return [_cell(cell) for cell in raw["cells"] if cell["cell_type"] == "code"]
+        cells = [_cell(cell) for cell in raw["cells"] if cell["cell_type"] == "code"]
     except (RecursionError, MemoryError):
         raise Unreadable("the file is nested too deeply") from None
     except Exception as error:  # whatever a parser makes of a file that may hold anything
         raise Unreadable(f"the file is not a notebook ({type(error).__name__})") from None
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"the file has {len(cells)} code cells, the limit is {MOST_CELLS}")
+    return cells
 
 
 def _cell(raw: dict) -> Cell:
@@ -99,17 +113,18 @@ def _cell(raw: dict) -> Cell:
         label = f"ex-{metadata['exercise']}"
     elif not label.startswith(("ex-", "check-")) and mark.get("grade_id"):
         label = str(mark["grade_id"]) if mark.get("grade") else f"ex-{mark['grade_id']}"
-    return Cell("".join(source), label)
+    source = "".join(source)
+    return Cell(source if len(source) <= LONGEST else f"# {len(source)} characters: too long to be read", label)
 
 
 def chapter_of(cells: Sequence[Cell], file_name: str) -> Chapter:
-    """The chapter that a notebook is: the one that its file's name names, else that of most of its exercises.
+    """The chapter that a notebook is: the first that its file's name names, else that of most of its exercises.
 
     Raises Unreadable if neither says.
     """
-    for name in names():
-        if name in file_name:
-            return chapter(name)
+    named = [name for name in names() if name in file_name]
+    if named:
+        return chapter(min(named, key=file_name.index))
     found = {
         name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter(name).blanks)
         for name in names()
@@ -121,21 +136,17 @@ def chapter_of(cells: Sequence[Cell], file_name: str) -> Chapter:
 
 
 def answers(cells: Sequence[Cell], handed_out: Chapter) -> Answers:
-    """Which cell answers each exercise: as in a run from top to bottom, the last definition above its check."""
-    kept = [c for c in cells if not any(c.checks(e) and not c.defines(e) for e in handed_out.blanks)]
-    places, warnings = {}, []
-    for name in handed_out.blanks:
-        own = [cell for cell in cells if cell.label == f"ex-{name}" or cell.defines(name)]
-        own = [cell for cell in own if cell.defines(name)] or own
-        begun = [cell for cell in own if cell.source.strip() != handed_out.blanks[name].strip()] or own[-1:]
-        checked = max((i for i, cell in enumerate(cells) if cell.checks(name)), default=len(cells))
-        above = [cell for cell in begun if _place(cells, cell) <= checked] or begun
+    """Which cells answer each exercise: as in a run from top to bottom, its definitions above its check."""
+    places, horizons, warnings = {}, {}, []
+    for name, blank in handed_out.blanks.items():
+        own = [i for i, cell in enumerate(cells) if cell.label == f"ex-{name}" or cell.defines(name)]
+        own = [i for i in own if cells[i].defines(name)] or own
+        begun = [i for i in own if cells[i].source.strip() != blank.strip()] or own[-1:]
+        checks = [i for i, cell in enumerate(cells) if cell.checks(name)]
+        above = [i for i in begun if checks and i <= checks[-1]] or begun
         if above:
-            places[name] = _place(kept, above[-1])
+            places[name] = above
+            horizons[name] = checks[-1] if checks and checks[-1] >= above[-1] else above[-1]
         if len(begun) > 1:
             warnings.append(f"{name} is defined in {len(begun)} cells: the last one above its check was marked.")
-    return Answers(tuple(kept), places, tuple(warnings))
-
-
-def _place(cells: Sequence[Cell], wanted: Cell) -> int:
-    return next(i for i, cell in enumerate(cells) if cell is wanted)
+    return Answers(tuple(cells), places, horizons, tuple(warnings))

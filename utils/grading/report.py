@@ -138,7 +138,7 @@ def _note(record: dict[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.strip().startswith(("=", "+", "-", "@")) else text
 
 
 def _points(test: dict[str, Any]) -> str:

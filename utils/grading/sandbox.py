@@ -13,7 +13,8 @@ from .inside.runner import READY
 from .inside.zygote import ENDED, REQUEST
 
 START = 120  # seconds that the import of PyTorch may take on a busy machine
-ANSWER = 20  # seconds in which a zygote makes a runner, and says how one ended
+MAKE = 20  # seconds in which a zygote makes a runner
+END = 2  # seconds in which it is told how a runner ended, if it did
 
 
 class SandboxFailure(RuntimeError):
@@ -43,7 +44,7 @@ class Runner:
 
     def wait_until_ready(self) -> None:
         try:
-            ready = wire.receive(self._data, time.monotonic() + ANSWER)
+            ready = wire.receive(self._data, time.monotonic() + MAKE)
         except (EOFError, OSError) as error:
             raise SandboxFailure("a runner did not start") from error
         if ready != READY:
@@ -54,9 +55,11 @@ class Runner:
         self._control.close()
 
     def _how_it_ended(self) -> str:
-        self._control.settimeout(ANSWER)
+        self._control.settimeout(END)
         try:
             (status,) = ENDED.unpack(self._control.recv(ENDED.size))
+        except TimeoutError:
+            return "it hung up"
         except (OSError, struct.error) as error:
             raise SandboxFailure("the sandbox ended") from error
         if status == -9:  # a runner cannot do that to itself: it is the first process of its namespace

@@ -22,7 +22,8 @@ class Submission:
     @property
     def place(self) -> Path:
         """Where its results are kept, below the folder of all results."""
-        return Path(*(_visible(part) for part in (self.student, self.assignment, self.path.stem) if part))
+        parts = (self.student, self.assignment, self.path.name)
+        return Path("students", *(_visible(part) for part in parts if part))
 
 
 def find(paths: Iterable[Path]) -> list[Submission]:

@@ -63,6 +63,7 @@ def _compare(table, entries: int) -> str:
 
 
 def _made_of(table) -> str:
-    parts = [table, *getattr(table, "__dict__", {}).values()]
+    slots = [name for kind in type(table).__mro__ for name in getattr(kind, "__slots__", ())]
+    parts = [table, *getattr(table, "__dict__", {}).values(), *(getattr(table, name, None) for name in slots)]
     parts += [inner for part in parts if isinstance(part, list) for inner in part]
     return "a dict or a set" if any(isinstance(part, dict | set) for part in parts) else "lists"

@@ -7,13 +7,14 @@ Each step raises OSError where the system forbids it. Linux only.
 
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 
 import pyseccomp
 
 MEMORY = 1 << 30  # bytes beyond what the process has mapped at the start
-DISK = "64m"
+DISK = "size=64m,nr_inodes=4k,mode=1777"
 CPU_SECONDS = 600  # behind the judge's own clock, should that fail
 THREADS = 16
 NOBODY = 65534
@@ -30,7 +31,7 @@ CAPABILITIES_VERSION = 0x20080522  # the kernel's name for its third version
 # What Python, NumPy and PyTorch use to compute. Whatever is not named here is refused: new processes, sockets, signals
 # to others, mounts, memory that no limit counts.
 ALLOWED = """
-    read write readv writev pread64 pwrite64 close lseek dup dup2 dup3 fcntl ftruncate fsync
+    read write readv writev pread64 pwrite64 close lseek dup dup2 dup3 ftruncate fsync
     open openat access faccessat faccessat2 stat fstat lstat newfstatat statx statfs fstatfs readlink readlinkat
     getdents64 getcwd chdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 umask
     sendto recvfrom poll ppoll select pselect6
@@ -38,7 +39,7 @@ ALLOWED = """
     futex set_robust_list get_robust_list rseq arch_prctl sched_yield sched_getaffinity set_tid_address
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack tgkill setitimer getitimer restart_syscall
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage
-    getpid gettid getppid getuid geteuid getgid getegid uname sysinfo getcpu prlimit64 getrandom
+    getpid gettid getppid getuid geteuid getgid getegid uname sysinfo getcpu getrandom
     exit exit_group
 """.split()
 
@@ -74,7 +75,7 @@ def lock() -> None:
 
 def _mount_scratch() -> None:
     _mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
-    scratch = f"size={DISK},mode=1777".encode()
+    scratch = DISK.encode()
     _mount(b"tmpfs", b"/tmp", b"tmpfs", MS_NOSUID | MS_NODEV, scratch)
     _mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, scratch)
     # the outer /proc shows other programs; a fresh one may not be mounted this deep
@@ -116,6 +117,9 @@ def _filter_calls() -> None:
         _allow(calls, name)
     _allow(calls, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, CLONE_THREAD))
     _allow(calls, "prctl", pyseccomp.Arg(0, pyseccomp.EQ, PR_SET_NAME))
+    _allow(calls, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))  # to ask, not to set
+    for command in (fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL):
+        _allow(calls, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, command))  # no locks, which others would see
     calls.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")  # so that the C library falls back to clone
     calls.load()
 

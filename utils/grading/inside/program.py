@@ -11,47 +11,58 @@ from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-STAR = "*"  # what `from module import *` binds: nobody knows, so everything is taken to need it
+ALWAYS = "*"  # what `from module import *` binds, and `from __future__`: everything is taken to need it
+MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # cells of Python behind a first line that is none
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement at the top level of a cell, the names it binds or changes, and the names it has to find."""
+    """A statement at the top level of a cell: the names it binds, those whose content it changes, those it needs."""
 
     code: ast.stmt
     binds: frozenset[str]
+    changes: frozenset[str]
     needs: frozenset[str]
 
+    @property
+    def imports(self) -> bool:
+        return isinstance(self.code, ast.Import | ast.ImportFrom)
 
-def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str) -> Iterator[ast.stmt]:
-    """The statements that define an exercise, each after those it needs.
 
-    cells: the exercises that a cell answers, and its source. A name that is an exercise comes from the cell that
-    answers it, other names from every statement that binds them. Cells that are not Python give nothing, except that
-    the exercise's own raises SyntaxError.
+def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: int) -> list[ast.stmt]:
+    """The statements that define an exercise, in the notebook's order: its own, and all that these need.
+
+    cells: the exercises that a cell answers, and its source. A name that is an exercise comes from the cells that
+    answer it; other names from the statements that bind and change them, down to the cell `horizon`, or below where
+    none do above. Cells that are not Python give nothing, except that the exercise's own raise SyntaxError.
     """
-    own, binding = [], defaultdict(list)
     answered = {name for names, _ in cells for name in names}
-    for names, source in cells:
+    statements, own, makers = [], [], defaultdict(list)  # makers: of a name, the (cell, place) of what makes it
+    for i, (names, source) in enumerate(cells):
         elsewhere = answered.difference(names)
         for statement in _statements(source, strict=exercise in names):
+            place = len(statements)
+            statements.append(statement)
             binds = statement.binds - elsewhere
             if exercise in names and (binds or not statement.binds):
-                own.append(statement)
-            for bound in binds:
-                binding[bound].append(statement)
-    done = set()
+                own.append(place)
+            for name in binds | statement.changes:
+                makers[name].append((i, place))
+    imported = {name for statement in statements if statement.imports for name in statement.binds}
 
-    def with_needs(statement: Statement) -> Iterator[ast.stmt]:
-        if id(statement) not in done:
-            done.add(id(statement))
-            for name in [STAR, *sorted(statement.needs)]:
-                for other in binding[name]:
-                    yield from with_needs(other)
-            yield statement.code
+    def made_by(name: str) -> list[int]:
+        made = [(i, p) for i, p in makers[name] if name in statements[p].binds or name not in imported]
+        if name in answered:
+            return [p for i, p in made if name in cells[i][0] or i <= horizon]
+        return [p for i, p in made if i <= horizon] or [p for _, p in made]
 
-    for statement in own:
-        yield from with_needs(statement)
+    wanted, todo = set(), [*own, *made_by(exercise)]
+    while todo:
+        place = todo.pop()
+        if place not in wanted:
+            wanted.add(place)
+            todo += [p for name in (ALWAYS, *statements[place].needs) for p in made_by(name)]
+    return [statements[place].code for place in sorted(wanted)]
 
 
 def _statements(source: str, strict: bool) -> list[Statement]:
@@ -65,6 +76,8 @@ def _statements(source: str, strict: bool) -> list[Statement]:
 
 def _without_magic(source: str) -> str:
     """The cell with IPython's own lines (%magic, !shell, name?) turned into calls, as its kernel would."""
+    if source.lstrip().startswith(MAGICS):
+        source = source.lstrip().partition("\n")[2]
     try:
         ast.parse(source)
         return source
@@ -73,15 +86,15 @@ def _without_magic(source: str) -> str:
 
 
 def _described(code: ast.stmt) -> Statement:
-    if isinstance(code, ast.ImportFrom) and code.names[0].name == STAR:
-        return Statement(code, frozenset({STAR}), frozenset())
+    if isinstance(code, ast.ImportFrom) and (code.module == "__future__" or code.names[0].name == "*"):
+        return Statement(code, frozenset({ALWAYS}), frozenset(), frozenset())
     top = symtable.symtable(ast.unparse(code), "cell", "exec")
     binds = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     needs = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
     for table in _inner(top):
         needs |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
         binds |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_declared_global()}
-    return Statement(code, frozenset(binds | _changed(code)), frozenset(needs))
+    return Statement(code, frozenset(binds), frozenset(_changed(code)), frozenset(needs))
 
 
 def _inner(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
@@ -91,10 +104,16 @@ def _inner(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 
 def _changed(code: ast.stmt) -> set[str]:
-    """Names whose content a statement sets: `table["a"] = 1`, `model.width = 2`."""
-    targets = [
-        node.value
-        for node in ast.walk(code)
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store)
-    ]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+    """Names whose content a statement changes: `table["a"] = 1`, `model.width = 2`, `names.append(3)`."""
+    if isinstance(code, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return set()
+    parts = ast.Subscript | ast.Attribute
+    stored = [n for n in ast.walk(code) if isinstance(n, parts) and isinstance(n.ctx, ast.Store)]
+    called = [n.func for n in ast.walk(code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    return {name for node in stored + called if (name := _root(node))}
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None

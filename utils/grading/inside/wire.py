@@ -20,6 +20,7 @@ from torch import Tensor
 LENGTHS = struct.Struct("<II")
 MOST_JSON, MOST_TENSORS = 2 << 20, 32 << 20  # bytes
 DEEPEST = 32
+MOST_ENTRIES = 100  # of a dictionary: a hostile one's keys may all have the same hash
 
 
 class Malformed(ValueError):
@@ -129,7 +130,7 @@ def _unfold(folded: Any, tensors: dict[str, Tensor], depth: int) -> Any:
     if kind in ("list", "tuple") and type(held) is list:
         entries = [_unfold(entry, tensors, depth + 1) for entry in held]
         return entries if kind == "list" else tuple(entries)
-    if kind == "dict" and type(held) is list:
+    if kind == "dict" and type(held) is list and len(held) <= MOST_ENTRIES:
         pairs = [(_unfold(key, tensors, depth + 1), _unfold(entry, tensors, depth + 1)) for key, entry in held]
         if not any(isinstance(key, Tensor) for key, _ in pairs):
             return dict(pairs)
