@@ -12,7 +12,8 @@ from handed_in import ROOT, as_bytes, handed_in
 
 from utils import exercises
 from utils.grading import judge, notebook
-from utils.grading.judge import NotGraded, grade
+from utils.grading.judge import grade
+from utils.grading.marks import NotGraded
 from utils.grading.sandbox import Sandbox
 
 BANK = [exercises.get(name) for name in exercises.names()]

@@ -9,7 +9,8 @@ import pytest
 from handed_in import as_bytes, handed_in
 
 from utils.grading import notebook
-from utils.grading.judge import NotGraded, grade
+from utils.grading.judge import grade
+from utils.grading.marks import NotGraded
 from utils.grading.notebook import Unreadable
 
 CHAPTER = "01_dictionaries"

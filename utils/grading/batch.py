@@ -21,6 +21,7 @@ import joblib
 from tqdm import tqdm
 
 from . import report
+from .marks import NotGraded
 from .notebook import LARGEST
 from .submissions import Submission, UnusableArguments
 
@@ -145,7 +146,7 @@ def _grade_one(
     try:
         with _one_at_a_time:
             marks = judge.grade(content, name, _sandbox(settings.trusted), settings.seed, settings.seconds)
-    except judge.NotGraded as error:
+    except NotGraded as error:
         return submission, _not_graded(submission, str(error))
     except Exception as error:  # ours, whatever it is: no reason to stop the others, nor to mark this one down
         return submission, _not_graded(submission, f"the judge failed: {type(error).__name__}: {error}")

@@ -4,7 +4,6 @@ import builtins
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +17,7 @@ from utils.exercises.exercise import Trial
 from . import notebook
 from .inside.runner import ANSWER
 from .inside.wire import Malformed, TooLarge
+from .marks import Mark, Marks, NotGraded
 from .notebook import Answers, Chapter
 from .report import printable
 from .sandbox import Died, Runner, Sandbox, SandboxFailure
@@ -26,39 +26,6 @@ SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
 TOO_LONG = Outcome(error="TimeLimit", stopped=True)
 TRIES = 3  # at one exercise, when the sandbox fails
-
-
-class NotGraded(Exception):
-    """Nothing can be said of this notebook; the message says why. Never a reason for a zero."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What an exercise earned, and why: words that a student may read, without a hidden input or how far off it was."""
-
-    exercise: str
-    status: str
-    points: int
-    most: int
-    message: str
-
-
-@dataclass(frozen=True)
-class Marks:
-    """A notebook's marks, one for each exercise of its chapter; `sandboxed` False if its code ran without a sandbox."""
-
-    chapter: str
-    marks: tuple[Mark, ...]
-    warnings: tuple[str, ...]
-    sandboxed: bool
-
-    @property
-    def score(self) -> int:
-        return sum(mark.points for mark in self.marks)
-
-    @property
-    def most(self) -> int:
-        return sum(mark.most for mark in self.marks)
 
 
 def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: float = SECONDS) -> Marks:

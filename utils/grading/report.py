@@ -5,19 +5,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import notebook
-
-if TYPE_CHECKING:
-    from .judge import Marks
+from .marks import Marks
 
 RESULTS, FEEDBACK, CSV = "results.json", "feedback.md", "marks.csv"
 SIGNS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 UNSANDBOXED = "Graded with --trusted: the code ran without a sandbox, so these marks can be forged."
 
 
-def record(marks: "Marks", known: dict[str, Any]) -> dict[str, Any]:
+def record(marks: Marks, known: dict[str, Any]) -> dict[str, Any]:
     """Marks in the shape of Gradescope's results.json; what is known beside them is in its extra_data."""
     notes = [*marks.warnings, *([] if marks.sandboxed else [UNSANDBOXED])]
     return {
