@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from attacks import ATTACKS
 from distributed import LocalCluster
 from handed_in import ROOT, as_bytes, handed_in
 
@@ -63,6 +64,18 @@ def test_a_class(klass, tmp_path):
     assert words.startswith("# 02_soft_lookup: 11 of 12 points\n") and "**linear_memory** 0/1: ✗" in words
     seed = (tmp_path / "out" / "seed.txt").read_text().strip()
     assert not any(seed in path.read_text() for path in (tmp_path / "out" / "students").rglob("*") if path.is_file())
+
+
+def test_as_an_ordinary_user(tmp_path):
+    """Root and others get their sandbox in different ways; in a namespace where it is user 1000, root is another."""
+    folder = a_class(tmp_path / "submitted", 1)
+    curious = handed_in(CHAPTER, {"softmax": ATTACKS["look around"]})
+    (folder / f"t_{CHAPTER}.ipynb").write_bytes(as_bytes(curious))
+    as_user = ["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--dev-bind", "/", "/"]
+    command = [*as_user, sys.executable, "-m", "utils.grading", str(folder), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [row["score"] for row in marks(tmp_path / "out")] == ["12", "0"]
 
 
 def test_killed_in_the_middle_of_sixty_and_taken_up_again(tmp_path):

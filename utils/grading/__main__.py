@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 
 from . import batch, bubblewrap, gradebook, notebook, report, submissions
-from .submissions import Submission, UnusableArguments
+from .submissions import STUDENTS, Submission, UnusableArguments
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,9 +47,7 @@ def _grade(found: list[Submission], settings: batch.Settings, options: argparse.
     records = [graded[submission] for submission in found]
     report.write_csv(records, options.out / report.CSV)
     print(report.table(records))
-    print(
-        f"Marks: {options.out / report.CSV}. For each student: {report.FEEDBACK} and {report.RESULTS} in {options.out}."
-    )
+    print(f"Marks: {options.out / report.CSV}. For each student: {report.FEEDBACK} in {options.out / STUDENTS}.")
     left_out = [f"{submission.path}: {why}" for submission in found if (why := graded[submission].get("not graded"))]
     _list("Not graded, and without a mark:", left_out)
     homeless = []

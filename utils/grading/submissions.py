@@ -6,6 +6,8 @@ from pathlib import Path
 
 from . import notebook
 
+STUDENTS = "students"  # the folder, in that of all results, where theirs are kept
+
 
 class UnusableArguments(ValueError):
     """What was asked for cannot be done; the message says why."""
@@ -23,7 +25,7 @@ class Submission:
     def place(self) -> Path:
         """Where its results are kept, below the folder of all results."""
         parts = (self.student, self.assignment, self.path.name)
-        return Path("students", *(_visible(part) for part in parts if part))
+        return Path(STUDENTS, *(_visible(part) for part in parts if part))
 
 
 def find(paths: Iterable[Path]) -> list[Submission]:
