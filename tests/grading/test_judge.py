@@ -96,6 +96,7 @@ def test_every_exercise_has_cases_that_nobody_can_know_beforehand(exercise):
         "syntax": ("def softmax(scores)\n    return 1", "came of its cell. Its cell raised SyntaxError"),
         "a class in a function's place": ("class softmax:\n    pass", "No function `softmax` came of its cell."),
         "a number in its place": ("softmax = 3", "No function `softmax` came of its cell."),
+        "a blank helper": (f"def helper():\n    raise NotImplementedError\n{DEF}    return helper()", "raised NotImpl"),
         "nothing returned": (f"{DEF}    scores.exp()", "is None|returns None"),
         "another shape": (f"{DEF}    return torch.zeros(3, 1, 4)", "another shape"),
         "numpy": (f"{DEF}    return torch.softmax(scores, dim).detach().numpy()", "not a tensor"),
