@@ -141,15 +141,49 @@ def test_what_has_not_changed_is_not_graded_again(klass, tmp_path):
     assert grading.main([str(klass), "--out", str(out), "--seed", "1"]) == 2
 
 
-def test_dask_gives_the_same_marks(klass, tmp_path):
+def test_dask_gives_the_same_marks(klass, tmp_path, monkeypatch):
     assert run(klass, "--out", tmp_path / "loky", "--seed", "3")[0] == 0
     local = run(klass, "--out", tmp_path / "local", "--seed", "3", "--backend", "dask", "--jobs", "2")
     assert local[0] == 0, local
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
         given = run(klass, "--out", tmp_path / "given", "--seed", "3", "--backend", "dask", "--scheduler", address)
     assert given[0] == 0, given
     assert marks(tmp_path / "loky") == marks(tmp_path / "local") == marks(tmp_path / "given")
+
+
+def test_a_cluster_that_cannot_grade_says_so_at_once(klass, tmp_path, monkeypatch, capsys):
+    arguments = [str(klass), "--out", str(tmp_path / "out"), "--backend", "dask", "--scheduler"]
+    monkeypatch.chdir(tmp_path)
+    dask = [str(Path(sys.executable).with_name("dask")), "scheduler", "--port", "0", "--no-dashboard"]
+    with subprocess.Popen([*dask, "--scheduler-file", "where.json"], stderr=subprocess.DEVNULL) as scheduler:
+        while not Path("where.json").exists():
+            time.sleep(0.1)
+        address = json.loads(Path("where.json").read_text())["address"]
+        assert grading.main([*arguments, address]) == 2
+        assert "has no workers" in capsys.readouterr().err
+        dask[1:] = ["worker", address, "--nthreads", "1", "--no-dashboard"]
+        with subprocess.Popen(dask, stderr=subprocess.DEVNULL) as worker:
+            said = ""
+            while "does not find the course" not in said:
+                assert grading.main([*arguments, address]) == 2
+                said = capsys.readouterr().err
+                assert "does not find the course" in said or "has no workers" in said
+            worker.terminate()
+        scheduler.terminate()
+    assert grading.main([*arguments, "tcp://127.0.0.1:9"]) == 2
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_what_became_ungradable_keeps_no_earlier_feedback(klass, tmp_path):
+    assert run(klass, "--out", tmp_path / "out")[0] == 0
+    (klass / f"student00_{CHAPTER}.ipynb").write_text("{")
+    (klass / "archive only").mkdir()
+    (klass / "archive only" / "work.zip").touch()
+    status, _, complaints = run(klass, "--out", tmp_path / "out")
+    assert status == 3 and "archive only: there is no notebook (*.ipynb) in the folder" in complaints
+    assert len(finished(tmp_path / "out")) == len(list((tmp_path / "out").rglob(report.FEEDBACK))) == 11
 
 
 def test_a_folder_as_nbgrader_collects_it(tmp_path):
@@ -181,7 +215,7 @@ def test_what_cannot_be_graded_is_listed_and_has_no_mark(klass, tmp_path):
     without = {student for student, row in rows.items() if row["score"] == ""}
     assert without == {"broken", "empty", "gone", "pipe", "copy"}
     assert all(f"{student}.ipynb: " in complaints for student in without)
-    assert rows["broken"]["note"] == "the file is not a notebook (JSONDecodeError)."
+    assert rows["broken"]["note"] == "the file is not a notebook (it is damaged, cut off, or something else)."
     assert rows["'=cmd|x"]["score"] == "12" and "\x1b" not in shown
     assert status == run(klass, "--out", tmp_path / "out")[0]
 

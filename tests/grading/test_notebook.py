@@ -148,8 +148,10 @@ def test_no_exercise_at_all(sandbox):
 
 def test_a_chapter_is_known_by_its_name_or_by_its_cells():
     cells = notebook.read(as_bytes(solved()))
-    assert notebook.chapter_of(cells, "homework.ipynb").name == CHAPTER
-    assert notebook.chapter_of(cells, "02_soft_lookup (3).ipynb").name == "02_soft_lookup"
+    assert notebook.chapter_of(cells, "homework.ipynb") == (notebook.chapter(CHAPTER), [])
+    chosen, warnings = notebook.chapter_of(cells, "02_soft_lookup (3).ipynb")
+    assert chosen.name == "02_soft_lookup"
+    assert warnings == ["This was to be 02_soft_lookup; the exercises in it are those of 01_dictionaries."]
 
 
 def test_fifty_megabytes_of_outputs(sandbox):

@@ -52,9 +52,8 @@ def _grade(found: list[Submission], settings: batch.Settings, options: argparse.
     _list("Not graded, and without a mark:", left_out)
     homeless = []
     if options.gradebook:
-        marked = [(submission, graded[submission]) for submission in found if "not graded" not in graded[submission]]
-        homeless = gradebook.write(marked, options.gradebook)
-        print(f"Written to {options.gradebook}: {len(marked) - len(homeless)} of {len(marked)}.")
+        homeless = gradebook.write(zip(found, records, strict=True), options.gradebook)
+        print(f"Written to {options.gradebook}: {len(found) - len(homeless)} of {len(found)}.")
         _list("Not in the gradebook:", homeless)
     return 3 if left_out or homeless else 0
 

@@ -22,9 +22,10 @@ from tqdm import tqdm
 
 from . import report
 from .marks import NotGraded
-from .notebook import LARGEST
+from .notebook import COURSE, LARGEST
 from .submissions import Submission, UnusableArguments
 
+IMPORT = "import utils.grading.batch"
 TRIES = 3  # at a submission alone, when workers die of it
 
 _one_at_a_time = threading.Lock()  # where a worker has several threads
@@ -104,11 +105,13 @@ def grade(
 
 
 def _written(record: dict[str, Any], submission: Submission, out: Path) -> dict[str, Any]:
-    if "not graded" not in record:
-        try:
+    try:
+        if "not graded" in record:
+            report.remove(out / submission.place)
+        else:
             report.write(record, out / submission.place)
-        except OSError as error:
-            return _not_graded(submission, f"its results cannot be written: {error}")
+    except OSError as error:
+        return _not_graded(submission, f"its results cannot be written: {error}")
     return record
 
 
@@ -124,6 +127,8 @@ def _content(submission: Submission) -> tuple[bytes | None, str]:
     try:
         if submission.path.is_symlink():
             return None, "it is a link, perhaps to somebody else's work"
+        if submission.path.is_dir():
+            return None, "there is no notebook (*.ipynb) in the folder"
         if not submission.path.is_file():
             return None, "it is not a file"
         if submission.path.stat().st_size > LARGEST:
@@ -186,12 +191,44 @@ def _workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:
+            stack.enter_context(_course_on_the_path())
             scheduler = stack.enter_context(
                 LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR")
             )
-        stack.enter_context(Client(scheduler))
+        try:
+            client = stack.enter_context(Client(scheduler, timeout=10))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UnusableArguments(f"no Dask scheduler answers at {scheduler}: {error}") from None
+        _check(client, scheduler)
         stack.enter_context(joblib.parallel_config("dask"))
         yield
+
+
+def _check(client, scheduler) -> None:
+    """Raises UnusableArguments unless there are workers, and all find the course: Dask would wait for ever."""
+    if not client.scheduler_info()["workers"]:
+        raise UnusableArguments(f"the Dask scheduler at {scheduler} has no workers")
+    try:
+        client.run_on_scheduler(exec, IMPORT)
+        client.run(exec, IMPORT)
+    except ImportError as error:
+        raise UnusableArguments(
+            f"the scheduler or a worker at {scheduler} does not find the course ({error}): start both in its folder, "
+            "with PYTHONPATH=. before the command"
+        ) from None
+
+
+@contextlib.contextmanager
+def _course_on_the_path() -> Iterator[None]:
+    """For the processes that are started meanwhile."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(COURSE), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def _still_true(kept: dict[str, Any], submission: Submission, settings: Settings) -> bool:
@@ -204,7 +241,7 @@ def _not_graded(submission: Submission, why: str) -> dict[str, Any]:
 
 
 def _origin(submission: Submission) -> dict[str, Any]:
-    return {"student": submission.student, "assignment": submission.assignment}
+    return {"student": submission.student, "assignment": submission.assignment, "file": submission.path.name}
 
 
 def _decided(content: bytes, settings: Settings) -> dict[str, Any]:

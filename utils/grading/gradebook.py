@@ -1,5 +1,6 @@
 """Marks into a gradebook of nbgrader's, in place of what its own autograder would have written."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,12 @@ def write(records: Iterable[tuple[Submission, dict[str, Any]]], file: Path) -> l
     from nbgrader.api import Gradebook, MissingEntry
 
     homeless = []
+    warnings.filterwarnings("ignore", module="nbgrader")  # of its own making, and no use to a teacher
     with Gradebook(f"sqlite:///{file.resolve()}") as gradebook:
         for submission, record in records:
+            if "not graded" in record:
+                homeless.append(f"{submission.student}: not graded; what an earlier run wrote stands")
+                continue
             known = record["extra_data"]
             assignment = submission.assignment or known["chapter"]
             try:

@@ -36,7 +36,7 @@ def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: 
     """
     try:
         cells = notebook.read(content)
-        chapter = notebook.chapter_of(cells, file_name)
+        chapter, odd = notebook.chapter_of(cells, file_name)
     except notebook.Unreadable as error:
         raise NotGraded(f"{error}.") from None
     answers = notebook.answers(cells, chapter)
@@ -46,7 +46,7 @@ def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: 
         marks.append(mark)
         if mark.status != "passed":
             instead[name] = chapter.solutions[name]
-    return Marks(chapter.name, tuple(marks), answers.warnings, not sandbox.trusted)
+    return Marks(chapter.name, tuple(marks), (*odd, *answers.warnings), not sandbox.trusted)
 
 
 def _tried_again(
@@ -97,8 +97,8 @@ def _load(exercise: Exercise, program: dict[str, Any], runner: Runner, seconds: 
     if answer.get("is") == wanted:
         return None
     problems = answer.get("problems")
-    first = f" Its cell raised {printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
-    return f"No {wanted} `{exercise.name}` came of its cell.{first}"
+    first = f" It raised {printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
+    return f"Its cell defines no {wanted} `{exercise.name}`.{first}"
 
 
 def _outcomes(

@@ -99,7 +99,9 @@ def read(content: bytes) -> list[Cell]:
     except (RecursionError, MemoryError):
         raise Unreadable("the file is nested too deeply") from None
     except Exception as error:  # whatever a parser makes of a file that may hold anything
-        raise Unreadable(f"the file is not a notebook ({type(error).__name__})") from None
+        damaged = isinstance(error, ValueError)  # no JSON, or no text
+        why = "it is damaged, cut off, or something else" if damaged else type(error).__name__
+        raise Unreadable(f"the file is not a notebook ({why})") from None
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"the file has {len(cells)} code cells, the limit is {MOST_CELLS}")
     return cells
@@ -117,22 +119,22 @@ def _cell(raw: dict) -> Cell:
     return Cell(source if len(source) <= LONGEST else f"# {len(source)} characters: too long to be read", label)
 
 
-def chapter_of(cells: Sequence[Cell], file_name: str) -> Chapter:
-    """The chapter that a notebook is: the first that its file's name names, else that of most of its exercises.
+def chapter_of(cells: Sequence[Cell], file_name: str) -> tuple[Chapter, list[str]]:
+    """The chapter that a notebook is, and a warning if its cells say otherwise.
 
-    Raises Unreadable if neither says.
+    It is the first that the file's name names, else that of most of its exercises. Raises Unreadable if neither says.
     """
-    named = [name for name in names() if name in file_name]
-    if named:
-        return chapter(min(named, key=file_name.index))
     found = {
         name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter(name).blanks)
         for name in names()
     }
     best = max(found, key=found.get)
-    if not found[best]:
+    named = [name for name in names() if name in file_name]
+    if not named and not found[best]:
         raise Unreadable("no exercise of the course is in it, and its name names no chapter")
-    return chapter(best)
+    chosen = min(named, key=file_name.index) if named else best
+    odd = [f"This was to be {chosen}; the exercises in it are those of {best}."] if found[best] > found[chosen] else []
+    return chapter(chosen), odd
 
 
 def answers(cells: Sequence[Cell], handed_out: Chapter) -> Answers:

@@ -44,6 +44,12 @@ def write(record: dict[str, Any], folder: Path) -> None:
     write_whole(folder / RESULTS, json.dumps(record, indent=1))
 
 
+def remove(folder: Path) -> None:
+    """Take away what an earlier run wrote of a submission that has changed and has no mark now."""
+    for name in (RESULTS, FEEDBACK):
+        (folder / name).unlink(missing_ok=True)
+
+
 def read(folder: Path) -> dict[str, Any] | None:
     """The record that was written there, or None."""
     try:
@@ -71,8 +77,14 @@ def feedback(record: dict[str, Any]) -> str:
     """The words that a student gets, in Markdown."""
     known = record["extra_data"]
     lines = [f"# {known['chapter']}: {record['score']} of {most(record)} points", ""]
+    lines += [f"{printable(known['student'])}, {printable(known['file'])}", ""]
     lines += [f"- **{test['name']}** {_points(test)}: {test['output']}" for test in record["tests"]]
-    return "\n".join([*lines, *(f"\n{note}" for note in record["output"].splitlines())]) + "\n"
+    lines += [f"\n{note}" for note in record["output"].splitlines()]
+    if any(test["status"] == "failed" for test in record["tests"]):
+        lines += [
+            "\nThe cases here are hidden ones. The check in your notebook shows one, and what your code made of it."
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def most(record: dict[str, Any]) -> int:
@@ -84,7 +96,7 @@ def write_csv(records: Iterable[dict[str, Any]], path: Path) -> None:
     records = list(records)
     chapters = [record["extra_data"].get("chapter") for record in records]
     exercises = [e for name in notebook.names() if name in chapters for e in notebook.chapter(name).blanks]
-    rows = [["student", "assignment", "chapter", *exercises, "score", "max", "sandboxed", "note"]]
+    rows = [["student", "assignment", "file", "chapter", *exercises, "score", "max", "sandboxed", "note"]]
     for record in records:
         known, tests = record["extra_data"], {test["name"]: test["score"] for test in record.get("tests", [])}
         graded = "not graded" not in record
@@ -92,6 +104,7 @@ def write_csv(records: Iterable[dict[str, Any]], path: Path) -> None:
             [
                 _cell(known["student"]),
                 _cell(known["assignment"] or ""),
+                _cell(known["file"]),
                 known.get("chapter", ""),
                 *(tests.get(exercise, "") for exercise in exercises),
                 *([record["score"], most(record), "yes" if known["sandboxed"] else "no"] if graded else ["", "", ""]),

@@ -32,7 +32,7 @@ def find(paths: Iterable[Path]) -> list[Submission]:
     """The submissions among files and folders, sorted by student. Raises UnusableArguments.
 
     A folder holds STUDENT/ASSIGNMENT/*.ipynb, as nbgrader's `submitted` does, STUDENT/*.ipynb, or *.ipynb whose names
-    begin with the student's.
+    begin with the student's. A student's folder without any is found as well, for it is missed otherwise.
     """
     found = []
     for path in paths:
@@ -41,6 +41,8 @@ def find(paths: Iterable[Path]) -> list[Submission]:
             if not inside:
                 raise UnusableArguments(f"{path} holds no notebook (*.ipynb)")
             found += [_in_folder(file, file.relative_to(path).parts[:-1]) for file in inside]
+            folders = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+            found += [Submission(empty, empty.name) for empty in folders if not any(empty in f.parents for f in inside)]
         elif path.exists():
             found.append(_in_folder(path, ()))
         else:

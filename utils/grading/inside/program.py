@@ -67,7 +67,7 @@ def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: 
 
 def _statements(source: str, strict: bool) -> list[Statement]:
     try:
-        return [_described(code) for code in ast.parse(_without_magic(source)).body]
+        return [_described(code) for code in ast.parse(_without_magic(source), "the cell").body]
     except (SyntaxError, ValueError, RecursionError):
         if strict:
             raise
