@@ -1,6 +1,7 @@
 """Every attack gains nothing, harms nobody else's marks, tells no hidden input, and is one line in the report."""
 
 import csv
+import re
 
 import pytest
 from attacks import ATTACKS
@@ -11,6 +12,7 @@ from utils.grading.judge import grade
 
 CHAPTER = "02_soft_lookup"
 SECONDS = 2
+LEAKED = re.compile(r"LEAK|\d{4}|\d\.\d")  # what some attacks would tell: a shape of 31337 and more, numbers drawn
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -20,7 +22,7 @@ def test_an_attack_gains_nothing(name, sandbox):
     softmax = marks.marks[0]
     assert softmax.status == "failed"
     assert "\n" not in softmax.message and len(softmax.message) < 400
-    assert "LEAK" not in softmax.message and "31" not in softmax.message
+    assert not LEAKED.search(softmax.message)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_honest_work_among_attacks(tmp_path, capfd):
     lines = capfd.readouterr().out.splitlines()
     assert all(sum(line.startswith(f"{student} ") for line in lines) == 1 for student in rows)
     written = "".join(path.read_text() for path in (tmp_path / "out").rglob("*.md"))
-    assert "LEAK" not in written and "31" not in written
+    assert not LEAKED.search(written)
 
 
 def test_a_right_value_with_a_wrong_gradient_earns_what_the_exercise_gives_for_values(sandbox):

@@ -67,7 +67,7 @@ def receive(sock: socket.socket, deadline: float | None = None) -> Any:
     """The next tree. Raises EOFError when the other side is gone, TimeoutError past the deadline (time.monotonic)."""
     words, blob = LENGTHS.unpack(_exactly(sock, LENGTHS.size, deadline))
     if words > MOST_JSON or blob > MOST_TENSORS:
-        raise Malformed(f"a frame that says it holds {words} and {blob} bytes")
+        raise Malformed("a frame that says it is larger than any may be")
     body = _exactly(sock, words + blob, deadline)
     return decode(body[:words], body[words:])
 
