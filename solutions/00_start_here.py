@@ -183,6 +183,7 @@ claim("double doubles", double(21) == 42)
 # | [03 A dictionary that learns](03_a_dictionary_that_learns.ipynb) | 60 | keys and values start as random numbers, or are computed from an input |
 # | [04 The bottleneck](04_the_bottleneck.ipynb) | 60 | a recurrent network without a lookup: what is far, and what does not fit |
 # | [05 Bahdanau attention](05_bahdanau_attention.ipynb) | 80 | a decoder asks the encoder's states at every step |
+# | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 80 | the match becomes a product; every position of a sequence asks, several times at once |
 #
 # ## In short
 #

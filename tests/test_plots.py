@@ -112,3 +112,24 @@ def test_an_encoder_decoder_is_drawn_through_one_vector_or_by_its_weights():
     assert [text.get_text() for text in wide.texts] == ["sixty", "three", "drei", "und", "sechzig"]
     drawn = sorted(line.get_linewidth() for line in wide.lines)
     assert drawn[-2:] == [6, 6] and drawn.count(3) == 2  # two weights of one, two of a half
+
+
+def test_lines_of_sight_are_as_thick_as_the_weights():
+    weights = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
+    left, right = plots.lookups(["a", "b"], {"one": weights, "two": weights.flip(0)})
+    assert [line.get_linewidth() for line in left.lines] == [6.0, 0.0, 1.5, 4.5]
+    assert [line.get_xdata().tolist() for line in right.lines] == [[0, 0], [1, 0], [0, 1], [1, 1]]  # from key to query
+    assert (left.get_title(), right.get_title()) == ("one", "two")
+
+
+def test_a_grid_of_bars_has_a_row_for_each_name():
+    grid = plots.bar_grid({f"d = {d}": {"soft": torch.tensor([0.5, 0.5]), "hard": torch.eye(2)[0]} for d in (1, 2, 3)})
+    assert grid.shape == (2, 3)
+    assert torch.equal(heights(grid[1, 2]), torch.tensor([1.0, 0.0]))
+    assert (grid[0, 2].get_title(), grid[1, 0].get_ylabel()) == ("d = 3", "hard")
+
+
+def test_a_matrix_has_its_zero_in_the_middle_of_the_colours():
+    ax = plots.matrix(torch.tensor([[1.0, -3.0], [0.0, 2.0]], requires_grad=True), "x", "y")
+    assert ax.images[0].get_clim() == (-3.0, 3.0)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")

@@ -1,4 +1,4 @@
-"""The widgets' kernel side; what they do under the mouse is tested in test_browser.py."""
+"""The widgets' kernel side; what they do under the mouse is tested in tests/browser."""
 
 import re
 
@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from utils import data
-from utils.widgets import Alignment, SoftLookup, TrainingSteps
+from utils.widgets import Alignment, HeadViews, SliderBars, SoftLookup, TrainingSteps
 
 WORDS, KEY, VALUE = data.small_dictionary()
 
@@ -144,3 +144,75 @@ def test_weights_that_do_not_fit_are_named(shape):
     named = rf"3 target words and 2 source words need weights \(3, 2\), got {re.escape(str(shape))}"
     with pytest.raises(ValueError, match=named):
         Alignment(["sixty", "three"], ["drei", "und", "sechzig"], torch.zeros(shape))
+
+
+def slider_bars(**other):
+    """Three steps of two bars in one panel; `other` replaces a part."""
+    parts = {"steps": ["d = 1", "d = 2", "d = 3"], "panels": {"soft": torch.full((3, 2), 0.5)}, "bars": ["a", "b"]}
+    return SliderBars(**parts | other)
+
+
+def test_the_browser_is_given_every_panel_and_the_level():
+    state = slider_bars(panels={"soft": torch.full((3, 2), 0.5), "hard": torch.eye(3)[:, :2]}, level=0.1).get_state()
+    assert (state["titles"], state["bars"], state["level"]) == (["soft", "hard"], ["a", "b"], 0.1)
+    assert state["heights"][1] == [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    assert slider_bars().get_state()["level"] is None
+
+
+def test_the_sliders_place_can_be_read_set_and_watched():
+    figure, seen = slider_bars(), []
+    figure.observe(lambda change: seen.append(change.new), "record")
+    figure.set_state({"record": 2})  # as the browser does
+    figure.record = 1
+    assert seen == [2, 1]
+
+
+@pytest.mark.parametrize("record", [-1, 3, "d = 2"])
+def test_a_step_that_there_is_not_is_refused(record):
+    with pytest.raises(traitlets.TraitError, match="record"):
+        slider_bars().record = record
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"panels": {"soft": torch.zeros(2, 2)}}, r"need heights \(3, 2\), got \(2, 2\) for 'soft'"),
+        ({"panels": {}}, "got 3, 0 and 2"),
+        ({"steps": []}, "got 0, 1 and 2"),
+        ({"panels": {"soft": torch.full((3, 2), 1.5)}}, "between 0 and 1; those of 'soft' do not"),
+        ({"panels": {"soft": torch.full((3, 2), torch.nan)}}, "between 0 and 1"),
+    ],
+)
+def test_bars_that_do_not_fit_are_named(other, named):
+    with pytest.raises(ValueError, match=named):
+        slider_bars(**other)
+
+
+def test_heads_have_names_or_numbers():
+    weights = torch.rand(2, 3, 3, requires_grad=True)
+    numbered = HeadViews(["a", " ", "c"], weights).get_state()
+    assert (numbered["titles"], numbered["selected"]) == (["head 0", "head 1"], -1)
+    assert numbered["weights"] == weights.tolist()
+    assert HeadViews(["a", " ", "c"], {"previous": weights[1]}).get_state()["titles"] == ["previous"]
+
+
+@pytest.mark.parametrize("selected", [-2, 3, "a"])
+def test_a_token_that_there_is_not_is_refused(selected):
+    figure = HeadViews(["a", "b", "c"], torch.rand(1, 3, 3))
+    with pytest.raises(traitlets.TraitError, match="selected"):
+        figure.selected = selected
+    assert figure.selected == -1
+
+
+@pytest.mark.parametrize(
+    ("tokens", "weights", "named"),
+    [
+        ("abc", torch.zeros(2, 3, 2), r"3 tokens need weights \(3, 3\), got \(3, 2\) for 'head 0'"),
+        ("abc", torch.zeros(3, 3), r"got \(3,\) for 'head 0'"),
+        ("abc", {}, "got 3 and 0"),
+        ("", torch.zeros(1, 0, 0), "got 0 and 1"),
+    ],
+)
+def test_heads_that_do_not_fit_are_named(tokens, weights, named):
+    with pytest.raises(ValueError, match=named):
+        HeadViews(list(tokens), weights)

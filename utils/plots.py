@@ -199,6 +199,49 @@ def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tenso
     return ax
 
 
+def bar_grid(columns: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
+    """Small bars between 0 and 1: a column of panels for each entry, a row for each name in it, with heights (N,)."""
+    rows = list(next(iter(columns.values())))
+    size = (2.6 * len(columns) + 0.5, 1.4 * len(rows) + 0.4)
+    _, grid = plt.subplots(len(rows), len(columns), figsize=size, sharey=True, layout="constrained", squeeze=False)
+    for panels, (title, heights) in zip(grid.T, columns.items(), strict=True):
+        for ax, row in zip(panels, rows, strict=True):
+            ax.bar(range(len(heights[row])), heights[row].tolist(), color=BLUE)
+            _bare(ax).set(ylim=(0, 1.05), xticks=[])
+        panels[0].set_title(title, fontsize=10)
+    for ax, row in zip(grid[:, 0], rows, strict=True):
+        ax.set_ylabel(row, fontsize=9)
+    return grid
+
+
+def matrix(values: Tensor, xlabel: str, ylabel: str) -> Axes:
+    """A matrix (rows, columns) of numbers around zero as colours, with their scale beside it."""
+    ax = _axes(0.9 + 0.09 * values.size(1), 1.0 + 0.07 * len(values))
+    reach = values.abs().max().item()
+    drawn = ax.imshow(values.detach().numpy(), cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+    ax.figure.colorbar(drawn, ax=ax)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
+    """Who looks at whom in one sequence: for each head's weights (T, T) a panel, above who asks, below who answers."""
+    width = 0.8 * len(tokens) + 1.0
+    _, row = plt.subplots(1, len(heads), figsize=(width * len(heads), 2.6), layout="constrained", squeeze=False)
+    for ax, (title, weights) in zip(row[0], heads.items(), strict=True):
+        for i, shares in enumerate(weights.tolist()):
+            for j, weight in enumerate(shares):
+                ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight, alpha=0.7)
+        for x, token in enumerate(tokens):
+            ax.text(x, -0.06, token, ha="center", va="top")
+            ax.text(x, 1.06, token, ha="center", va="bottom")
+        ax.set(title=title, xlim=(-0.6, len(tokens) - 0.4), ylim=(-0.3, 1.3), xticks=[], yticks=[0, 1])
+        ax.set_yticklabels(["answers", "asks"] if ax is row[0, 0] else ["", ""])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+    return row[0]
+
+
 def keys_in_plane(
     moments: Mapping[str, tuple[Tensor, Tensor]], places: Tensor, colours: Tensor, reach: float | None = None
 ) -> np.ndarray:

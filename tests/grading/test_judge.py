@@ -39,11 +39,8 @@ def test_a_chapter_as_handed_out_has_none(chapter, sandbox):
 def program_of(exercise, variant):
     """A notebook whose cells are the bank's own: the variant in the exercise's place, all it uses in a cell above."""
     bank = Path(sys.modules[variant.__module__].__file__).read_text()
-    helpers = [
-        (ROOT / "utils" / "attention" / "reference.py").read_text(),
-        (ROOT / "utils/models/bahdanau.py").read_text(),
-    ]
-    body = "\n".join([*helpers, bank])
+    helpers = ["attention/reference.py", "models/bahdanau.py", "models/multi_head.py", "models/positions.py"]
+    body = "\n".join([*((ROOT / "utils" / helper).read_text() for helper in helpers), bank])
     body = re.sub(r"\b(reference|models)\.", "", body)
     body = re.sub(rf"(?<!\.)\b{exercise.name}\b", f"_the_banks_{exercise.name}", body)
     cells = [nbformat.v4.new_code_cell(body), nbformat.v4.new_code_cell(f"{exercise.name} = {variant.__name__}")]

@@ -1,7 +1,9 @@
 """What can be dragged, played or pointed at. Each widget computes in the browser and redraws at every move."""
 
 from .alignment import Alignment
+from .head_views import HeadViews
+from .slider_bars import SliderBars
 from .soft_lookup import SoftLookup
 from .training_steps import TrainingSteps
 
-__all__ = ["Alignment", "SoftLookup", "TrainingSteps"]
+__all__ = ["Alignment", "HeadViews", "SliderBars", "SoftLookup", "TrainingSteps"]

@@ -6,7 +6,8 @@ A probe knows nothing of the reference, so that it can run where the reference m
 from .decoding import beam_search
 from .functions import numerical_gradient
 from .hash_tables import hash_table
-from .modules import bahdanau_attention, precomputed_keys, projections, soft_dictionary, training_steps
+from .lookups import lookup
+from .modules import bahdanau_attention, module, precomputed_keys, projections, soft_dictionary, training_steps
 from .recurrent import attention_decoder_step, fixed_context_step, gradient_by_distance
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "fixed_context_step",
     "gradient_by_distance",
     "hash_table",
+    "lookup",
+    "module",
     "numerical_gradient",
     "precomputed_keys",
     "projections",

@@ -22,6 +22,21 @@ def parts(model: nn.Module) -> dict[str, str]:
     }
 
 
+def module(attempt, sizes: tuple[int, ...], joined: bool = False, **inputs):
+    """Its parameters by name; or, with inputs, what it gives for them.
+
+    Inputs with a dot in their name replace the parameter of that name, the others are forward's arguments. Joined, all
+    numbers of all that it returns in one row.
+    """
+    model = _built(attempt, sizes)
+    if not inputs:
+        return parts(model)
+    parameters = {name: value for name, value in inputs.items() if "." in name}
+    arguments = {name: value for name, value in inputs.items() if "." not in name}
+    results = torch.func.functional_call(model, parameters, (), arguments)
+    return in_one_row(results, len(results)) if joined else results
+
+
 def soft_dictionary(attempt, sizes: tuple[int, int, int], query: Tensor | None = None, **parameters: Tensor):
     """Its parameters by name; or how they start; or, with a query, its answer with the given key and value."""
     model = _built(attempt, sizes)

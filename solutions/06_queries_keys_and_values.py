@@ -1,0 +1,765 @@
+# %% [markdown]
+# # 06 · Queries, keys and values
+#
+# **80 minutes.** You need [chapter 02](02_soft_lookup.ipynb) (the soft lookup) and [chapter 05](05_bahdanau_attention.ipynb) (additive attention, the masked softmax).
+#
+# After this chapter you can
+# - write the attention that today's models use, and say why its scores are divided by √d,
+# - let every position of a sequence ask all others, or only those before it,
+# - give a layer several lookups at once, and show what a single one cannot do,
+# - tell a layer the order of its input in two ways, and say what happens beyond the length it was trained on.
+
+# %%
+import sys
+
+sys.path.insert(0, "..")
+
+import torch
+
+from utils import data, plots
+from utils.checks import check, claim
+
+torch.manual_seed(0);
+
+# %%
+import math
+
+from torch import nn
+from torch.nn import functional as F
+
+torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
+tokens = ["the", "dog", "chased", "its", "own", "tail"]
+whose = torch.tensor(
+    [
+        [1, 0, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, 0],
+        [0, 0.6, 0, 0.4, 0, 0],
+        [0, 0.7, 0, 0.3, 0, 0],
+    ]
+)
+neighbour = torch.eye(6)[[0, 0, 1, 2, 3, 4]]
+plots.lookups(tokens, {"one head asks: whose?": whose, "another: what stood before?": neighbour});
+
+# %% [markdown]
+# *One sequence, written twice. Above every word asks, below every word answers; the thicker the line, the larger the weight. No encoder, no decoder: the words of one sequence look at each other, several times at once, each time with another question. (Drawn by hand.)*
+#
+# ## From a sum to a product
+#
+# Bahdanau's attention measures a match with a small network: $w \cdot \tanh(q + k)$. Chapters 00 to 03 measured it with a product: $q \cdot k$. Both bring query and key into one space with $W_q$ and $W_k$ first. The product has no further parameters, and it is a matrix product, which computers do faster than anything else.
+#
+# By hand: the query (1, 0, 2, 0) and the key (3, 5, 1, 0) match with 1 · 3 + 2 · 1 = 5.
+#
+# ### Why the width matters
+#
+# **Predict.** Queries and keys are standard normal numbers. Their products are sums of d terms. At d = 1, how large are the scores? At d = 1000?
+
+# %%
+widths = [1, 4, 16, 64, 256, 1024]
+queries, keys = torch.randn(1000, 1024), torch.randn(1000, 1024)
+spread = [(queries[:, :d] * keys[:, :d]).sum(-1).std().item() for d in widths]
+lines = {"standard deviation of q · k": spread, "√d": [d**0.5 for d in widths]}
+plots.curves(widths, lines, "width d", "size of a score", log="xy");
+
+# %% [markdown]
+# *The two lines lie on each other. A sum of d independent products, each of variance one, has variance d: its standard deviation is √d.*
+#
+# You know from chapter 02 what large scores do: the softmax becomes hard, one key takes all, and almost nothing can be learned through it. A layer should not become harder just because it is wider. So divide by √d, and the scores are of size one at every width.
+#
+# This is the **scaled dot product** of Vaswani et al. (2017):
+#
+# $$\text{context} = \text{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V .$$
+#
+# ### Exercise 6.1 · Scaled dot product  (8 minutes, about 6 lines)
+# Batches and heads may stand in front: work on the last two axes. `masked_softmax` is chapter 05's, in the next cell. Return the context *and* the weights.
+#
+# <details><summary>Hint 1</summary><code>key.mT</code> swaps the last two axes, whatever stands in front.</details>
+# <details><summary>Hint 2</summary>The width is <code>query.size(-1)</code>. Divide the scores before anything else happens to them.</details>
+# <details><summary>Hint 3</summary>Without a mask <code>torch.softmax(scores, -1)</code>, with one <code>masked_softmax(scores, mask)</code>, which gives zeros to a query that may attend to nothing.</details>
+
+
+# %%
+def masked_softmax(scores, mask):
+    """Chapter 05's: softmax over the scores (..., Tk) whose mask is True; zeros where there is none."""
+    empty = ~mask.any(-1, keepdim=True)
+    scores = scores.masked_fill(~mask, -torch.inf).masked_fill(empty, 0)
+    return torch.softmax(scores, -1).masked_fill(~mask, 0)
+
+
+# %% exercise="scaled_dot_product"
+def scaled_dot_product(query, key, value, mask=None):
+    """Context (..., Tq, Dv) and weights (..., Tq, Tk): softmax(query · key / √Dk) over the keys, times value.
+
+    query (..., Tq, Dk), key (..., Tk, Dk), value (..., Tk, Dv), mask broadcastable to (..., Tq, Tk), True = may attend.
+    A query that may attend to nothing gets zeros.
+    """
+    # BEGIN SOLUTION
+    scores = query @ key.mT / math.sqrt(query.size(-1))  # (..., Tq, Tk)
+    weights = torch.softmax(scores, -1) if mask is None else masked_softmax(scores, mask)
+    return weights @ value, weights  # (..., Tq, Dv), (..., Tq, Tk)
+    # END SOLUTION
+
+
+# %%
+scaled_dot_product = check("scaled_dot_product", scaled_dot_product)
+
+# %% [markdown]
+# What does the division buy? One query, eight keys, all standard normal numbers, over the width. How many keys have a say (chapter 03's effective slots, the exponential of the entropy), and how much does a change of the scores still change the weights?
+
+
+# %%
+def effective(weights):
+    """How many keys share the vote: the exponential of the entropy of weights (..., Tk)."""
+    return torch.exp(torch.special.entr(weights).sum(-1))
+
+
+query, key = torch.randn(500, 1, 1024), torch.randn(500, 8, 1024)
+with_scale = [scaled_dot_product(query[..., :d], key[..., :d], key)[1] for d in widths]
+without = [(query[..., :d] @ key[..., :d].mT).softmax(-1) for d in widths]
+weights = {"divided by √d": with_scale, "not divided": without}
+how_many = {name: [effective(w).mean().item() for w in each] for name, each in weights.items()}
+plots.curves(widths, how_many, "width d", "keys that share the vote, of 8", log="x");
+
+# %%
+slope = {name: [(w * (1 - w)).mean().item() for w in each] for name, each in weights.items()}
+plots.curves(widths, slope, "width d", "mean slope of a weight\nby its own score", log="x");
+
+# %% [markdown]
+# *Above: divided by √d, about six of eight keys share the vote at every width; without, one takes it all. Below: the slope of a weight by its own score, w (1 − w), is what every gradient to the scores is multiplied by. Without the division it fades with the width.*
+
+# %%
+claim("divided, at least five keys share the vote at every width", min(how_many["divided by √d"]) > 5)
+claim("not divided, less than a key and a half at width 1024", how_many["not divided"][-1] < 1.5)
+divided, not_divided = slope["divided by √d"][-1], slope["not divided"][-1]
+claim("and the slope has fallen to less than a fifth of the other", not_divided < divided / 5)
+
+# %% [markdown]
+# Move the slider: one query and its eight keys.
+
+# %%
+from utils import widgets
+
+panels = {name: torch.stack(each)[:, 0, 0] for name, each in weights.items()}  # (6, 8): the first query's
+steps, bars = [f"d = {d}" for d in widths], [f"key {j}" for j in range(8)]
+figure = widgets.SliderBars(steps, panels, bars, ylabel="weight", name="width d")
+figure
+
+# %%
+some = {steps[r]: {name: heights[r] for name, heights in panels.items()} for r in (1, 3, 5)}
+plots.bar_grid(some);
+
+# %% [markdown]
+# *The same for three widths, without a running kernel. Divided, the weights stay mixed; not divided, they turn into a choice that nobody has learned.*
+#
+# Is the division *needed*? It can be had otherwise: it is a factor, and $W_q$ can contain a factor. Start $W_q$ smaller by √d, and the plain product gives the same scores to the last digit but rounding. What counts is that the softmax starts soft; dividing sees to that whatever the width. A learned $W_q$ may still make it as sharp as the task wants.
+
+# %%
+state, W_q, key = torch.randn(5, 64), torch.randn(64, 64), torch.randn(9, 64)
+divided = scaled_dot_product(state @ W_q, key, key)[1]
+smaller = (state @ (W_q / 8) @ key.mT).softmax(-1)
+claim(
+    "a W_q that is smaller by √64 does the same as the division", torch.allclose(divided, smaller, atol=1e-6)
+)
+
+# %% [markdown]
+# ## A sum or a product: which is better?
+#
+# Take two tasks. In both, each of 16 queries has one right key among 16, and the two look different: a learned $W_q$ and $W_k$ have to bring them together.
+#
+# - **Names**: the same sixteen keys every time, hidden among numbers that mean nothing. It is enough to know sixteen names.
+# - **Vectors**: sixteen new keys every time, eight numbers each; the query is its key turned by a fixed, unknown rotation, with some noise. There are no names to know: two vectors have to be compared.
+
+
+# %%
+class Match(nn.Module):
+    """Scores (B, Tq, Tk) of queries (B, Tq, d) and keys (B, Tk, d), by a sum (Bahdanau) or a product."""
+
+    def __init__(self, d, width, additive):
+        super().__init__()
+        self.W_q, self.W_k = nn.Linear(d, width, bias=False), nn.Linear(d, width, bias=False)
+        self.score_vector = nn.Parameter(torch.randn(width) / width**0.5) if additive else None
+
+    def forward(self, query, key):
+        query, key = self.W_q(query), self.W_k(key)
+        if self.score_vector is None:
+            return query @ key.mT / query.size(-1) ** 0.5
+        return torch.tanh(query[:, :, None] + key[:, None]) @ self.score_vector
+
+
+# %%
+from utils import training
+
+SEEDS = 5
+
+
+def names(generator):
+    name = torch.randn(SEEDS, 1, 16, 16, generator=generator).expand(-1, 32, -1, -1)
+    while True:
+        query, key = torch.randn(2, SEEDS, 32, 16, 16, generator=generator)
+        yield torch.cat([query, name], -1), torch.cat([name, key], -1)
+
+
+def vectors(generator):
+    rotation = torch.linalg.qr(torch.randn(8, 8, generator=generator))[0]
+    while True:
+        key, noise = torch.randn(2, SEEDS, 32, 16, 8, generator=generator)
+        yield key @ rotation + 0.5 * noise, key
+
+
+# %% [markdown]
+# Two tasks, two scores, five seeds each: about ten seconds.
+
+
+# %%
+def wrong_key(model, query, key):
+    return -model(query, key).log_softmax(-1).diagonal(dim1=-2, dim2=-1).mean((1, 2))  # one for each seed
+
+
+def share_right(task, d, additive):
+    batches = task(torch.Generator().manual_seed(1))
+    model = training.Seeds(lambda: Match(d, 16, additive), range(SEEDS))
+    training.train(
+        model, batches, wrong_key, 300, rate=0.01, decay=True, label="sum" if additive else "product"
+    )
+    return (model(*next(batches)).argmax(-1) == torch.arange(16)).float().mean((1, 2))
+
+
+right = {
+    "names, sum": share_right(names, 32, True),
+    "names, product": share_right(names, 32, False),
+    "vectors, sum": share_right(vectors, 8, True),
+    "vectors, product": share_right(vectors, 8, False),
+}
+
+# %%
+plots.seeds(right, "share of queries that find their key", chance=1 / 16);
+
+# %% [markdown]
+# *Names: no difference. Vectors: the product finds three quarters (the noise hides the rest), the sum is at chance.*
+
+# %%
+claim(
+    "sixteen names: sum and product both find over 95 %",
+    min(right["names, sum"].min(), right["names, product"].min()) > 0.95,
+)
+claim("new vectors: the product finds over half, with every seed", right["vectors, product"].min() > 0.5)
+claim("the sum stays under a fifth, with the same width and steps", right["vectors, sum"].max() < 0.2)
+
+# %% [markdown]
+# A product *is* a comparison: it is large when two vectors point the same way, whichever way that is. A sum of squashed sums has to build one out of many hidden units, and with sixteen of them and 300 steps it has not. (Nor with 64 and 1,000 steps, when we tried.) Where a few contents have to be told apart,
+# as in translation, the two do about as well; Vaswani et al. (section 3.2.1) say so of small widths. What is left is the price: eight sequences of 256, width 64.
+
+# %%
+query, key = (torch.randn(8, 256, 64, requires_grad=True) for _ in range(2))
+score_vector = torch.randn(64)
+
+
+def bytes_kept(score):
+    """What PyTorch keeps of score() for the way back, the inputs themselves left out."""
+    kept, inputs = {}, {x.untyped_storage().data_ptr() for x in (query, key, score_vector)}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        score().softmax(-1)
+    return sum(size for place, size in kept.items() if place not in inputs)
+
+
+# %%
+import time
+
+scores = {
+    "sum": lambda: torch.tanh(query[:, :, None] + key[:, None]) @ score_vector,
+    "product": lambda: query @ key.mT / 8,
+}
+for name, score in scores.items():
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        score()
+        seconds.append(time.perf_counter() - start)
+    print(f"{name:8} {1000 * sorted(seconds)[2]:7.1f} ms, {bytes_kept(score) / 1e6:6.1f} MB kept for the way back")
+memory = {name: bytes_kept(score) for name, score in scores.items()}
+claim("the product keeps less than a twentieth of the memory", memory["product"] < memory["sum"] / 20)
+
+# %% [markdown]
+# The sum holds a number for every query, key *and* hidden unit; the product one for every query and key. (Chapter 05's fused function does without that tensor too. It still computes more.)
+#
+# ## Every position asks
+#
+# In chapter 05 a decoder asked an encoder. Nothing in the lookup needs two sequences. Let queries, keys and values all come from *one*: **self-attention**. Chapter 03 rebuilt its dictionary from every input; now each entry of that dictionary also asks.
+#
+# The six words, once more. Each asks with its own key, made four times as long: a sharp question.
+
+# %%
+words, place, colour = data.small_dictionary()
+blended, weights = scaled_dot_product(4 * place, place, colour)
+plots.heatmap(weights, words, words);
+
+# %% [markdown]
+# *A row for each word that asks. Each looks at itself most, then at its two neighbours on the circle: theirs are the most similar keys.*
+
+# %%
+plots.entries(words, blended);
+
+# %% [markdown]
+# *What they come back with: each word's colour, with something of its neighbours' in it. After one layer of self-attention every position knows something of the others.*
+#
+# ### Nobody may look ahead
+#
+# A model that predicts the next word must not see it. If it asks all positions at once, the positions after its own have to be hidden: a **causal** mask.
+#
+# ### Exercise 6.2 · Causal mask  (4 minutes, 1 line)
+# True = may attend. There may be fewer queries than keys (chapter 10 asks with the newest only): then the queries are the *last* positions, and the last query sees the last key.
+#
+# <details><summary>Hint 1</summary><code>tril</code> keeps the lower left triangle of a matrix, diagonal included.</details>
+# <details><summary>Hint 2</summary>Its argument moves the diagonal to the right: by how much, if there are Tk keys and Tq queries?</details>
+
+
+# %% exercise="causal_mask"
+def causal_mask(Tq, Tk):
+    """A boolean mask (Tq, Tk), True = may attend: nobody sees a later key, and the last query sees all keys."""
+    # BEGIN SOLUTION
+    return torch.ones(Tq, Tk, dtype=torch.bool).tril(Tk - Tq)
+    # END SOLUTION
+
+
+# %%
+causal_mask = check("causal_mask", causal_mask)
+
+# %%
+_, weights = scaled_dot_product(4 * place, place, colour, causal_mask(6, 6))
+plots.heatmap(weights, words, words);
+
+# %% [markdown]
+# *The same, and nobody looks ahead. The first word has only itself. Each row still sums to one: the vote is shared among those that are left.*
+
+# %%
+x = torch.randn(6, 8)
+changed = x.clone()
+changed[4:] += 1  # the last two positions
+masked = [scaled_dot_product(y, y, y, causal_mask(6, 6))[0] for y in (x, changed)]
+unmasked = [scaled_dot_product(y, y, y)[0] for y in (x, changed)]
+claim(
+    "with the mask, a change at the end leaves what stands before it alone",
+    masked[0][:4].equal(masked[1][:4]),
+)
+claim(
+    "without it, every position feels the change", ((unmasked[0] - unmasked[1]).abs().amax(-1) > 1e-3).all()
+)
+
+# %% [markdown]
+# ### Two conventions of one library
+#
+# True = may attend: so it is here, and in PyTorch's `F.scaled_dot_product_attention`. Its older class `nn.MultiheadAttention` has it the other way round: there True = *hidden*. Whoever mixes them up gets no error, only a model that looks exactly where it should not.
+
+# %%
+x, mask = torch.randn(1, 6, 8), causal_mask(6, 6)
+ours = scaled_dot_product(x, x, x, mask)[0]
+library = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+claim("F.scaled_dot_product_attention: the mask as it is", torch.allclose(ours, library, atol=1e-6))
+
+older = nn.MultiheadAttention(8, 1, bias=False, batch_first=True)
+weights = older(x, x, x, attn_mask=~mask)[1]
+claim(
+    "nn.MultiheadAttention: the mask turned round, and then nobody looks ahead",
+    (weights[0][~mask] == 0).all(),
+)
+
+# %% [markdown]
+# ## Several lookups at once
+#
+# A softmax shares *one* vote. A word that needs two things, say the verb *and* its object, gets a blend of both, and what is blended cannot be told apart. So give the layer several lookups, each with a part of the width: **heads**.
+#
+# The width is dealt out like cards in packs: with 2 heads, the first half of the columns goes to head 0, the second half to head 1. Each head then has a (T, D/heads) of its own.
+
+# %%
+print(torch.arange(8).reshape(1, 2, 4))  # two steps of width four: with two heads, head 0 gets 0, 1 and 4, 5
+
+# %% [markdown]
+# ### Exercise 6.3 · Split into heads  (6 minutes, about 2 lines)
+# <details><summary>Hint 1</summary>Cut the last axis in two: (B, T, heads, D/heads). <code>reshape</code> does that without moving a number.</details>
+# <details><summary>Hint 2</summary>Then <code>transpose</code> two axes. Reshaping straight to (B, heads, T, D/heads) gives the right shape and the wrong numbers.</details>
+
+
+# %% exercise="split_heads"
+def split_heads(x, heads):
+    """(B, T, D) into (B, heads, T, D/heads): each head gets its own run of neighbouring columns."""
+    # BEGIN SOLUTION
+    B, T, D = x.shape
+    return x.reshape(B, T, heads, D // heads).transpose(1, 2)
+    # END SOLUTION
+
+
+# %%
+split_heads = check("split_heads", split_heads)
+
+# %%
+split_heads(torch.arange(8).reshape(1, 2, 4), heads=2)  # (1, 2, 2, 2)
+
+# %% [markdown]
+# ### Exercise 6.4 · And together again  (3 minutes, 1 line)
+# <details><summary>Hint</summary>The two steps of <code>split_heads</code>, each undone, the last one first. <code>flatten(2)</code> joins the axes from the third on.</details>
+
+
+# %% exercise="merge_heads"
+def merge_heads(x):
+    """(B, heads, T, Dh) into (B, T, heads · Dh): the heads side by side, the first head's columns first."""
+    # BEGIN SOLUTION
+    return x.transpose(1, 2).flatten(2)
+    # END SOLUTION
+
+
+# %%
+merge_heads = check("merge_heads", merge_heads)
+
+# %%
+x = torch.randn(2, 5, 12)
+claim("merging undoes splitting", merge_heads(split_heads(x, 3)).equal(x))
+
+# %% [markdown]
+# ### Exercise 6.5 · Multi-head attention  (12 minutes, about 10 lines)
+# Project, split, look up in all heads at once, merge, project. All four maps lead from `d_model` to `d_model`, without bias. Query, key and value are three arguments, so that the same class serves for self-attention (all three the same) and for asking another sequence.
+#
+# <details><summary>Hint 1</summary>Your <code>scaled_dot_product</code> takes (B, heads, T, D/heads) as it is, and divides by the root of the width of <em>one</em> head.</details>
+# <details><summary>Hint 2</summary>A mask (B, Tq, Tk) meets scores (B, heads, Tq, Tk): it lacks the axis of the heads. <code>mask.unsqueeze(-3)</code> adds it, and does no harm to a mask (Tq, Tk).</details>
+# <details><summary>Hint 3</summary>Return <code>self.W_o(merge_heads(context))</code> and the weights.</details>
+
+
+# %% exercise="MultiHeadAttention"
+class MultiHeadAttention(nn.Module):
+    """Several scaled dot products side by side, each in its part of the width.
+
+    Linear maps without bias, all (d_model, d_model): W_q, W_k, W_v before the heads, W_o after they are merged.
+    """
+
+    def __init__(self, d_model, heads):
+        super().__init__()
+        # BEGIN SOLUTION
+        self.heads = heads
+        self.W_q = nn.Linear(d_model, d_model, bias=False)
+        self.W_k = nn.Linear(d_model, d_model, bias=False)
+        self.W_v = nn.Linear(d_model, d_model, bias=False)
+        self.W_o = nn.Linear(d_model, d_model, bias=False)
+        # END SOLUTION
+
+    def forward(self, query, key, value, mask=None):
+        """The context (B, Tq, d_model) and the weights (B, heads, Tq, Tk).
+
+        query (B, Tq, d_model), key and value (B, Tk, d_model); mask (Tq, Tk) or (B, Tq, Tk), True = may attend, the
+        same for every head. A query that may attend to nothing gets zeros.
+        """
+        # BEGIN SOLUTION
+        query = split_heads(self.W_q(query), self.heads)  # (B, heads, Tq, D/heads)
+        key = split_heads(self.W_k(key), self.heads)  # (B, heads, Tk, D/heads)
+        value = split_heads(self.W_v(value), self.heads)
+        if mask is not None:
+            mask = mask.unsqueeze(-3)  # (B, 1, Tq, Tk)
+        context, weights = scaled_dot_product(query, key, value, mask)
+        return self.W_o(merge_heads(context)), weights  # (B, Tq, D), (B, heads, Tq, Tk)
+        # END SOLUTION
+
+
+# %%
+MultiHeadAttention = check("MultiHeadAttention", MultiHeadAttention)
+
+# %% [markdown] tags=["solution"]
+# One map for all heads and a cut afterwards is the same as a smaller map for each head, and one large matrix product is faster than several small ones. `W_o` is what lets the heads' findings meet: without it, head 0 could only ever write into its own columns.
+
+# %% [markdown]
+# Is it the real thing? The library's class has the same parts, three of the maps in one tensor.
+
+# %%
+yours, library = MultiHeadAttention(12, 3), nn.MultiheadAttention(12, 3, bias=False, batch_first=True)
+library.in_proj_weight.data = torch.cat([yours.W_q.weight, yours.W_k.weight, yours.W_v.weight])
+library.out_proj.weight.data = yours.W_o.weight.data
+pairs = zip(yours(x, x, x), library(x, x, x, average_attn_weights=False), strict=True)
+claim(
+    "with the same maps, PyTorch gives the same context and weights",
+    all(torch.allclose(a, b, atol=1e-6) for a, b in pairs),
+)
+
+# %% [markdown]
+# ### What one head cannot do
+#
+# Eight things, each with a name and eight numbers. A query holds *two* names, and wants the numbers of both. Same width, same parameters, one head or two.
+#
+# **Predict.** One head may look at both things, with half its vote each. How much of the two times eight numbers can it bring back?
+
+
+# %%
+def two_of_eight(generator):
+    """Queries (S, B, 1, 16) of two names, things (S, B, 8, 16) of a name and eight numbers, and both things' numbers."""
+    name = torch.eye(8)
+    while True:
+        numbers = torch.randn(SEEDS, 64, 8, 8, generator=generator)
+        asked = torch.rand(SEEDS, 64, 8, generator=generator).argsort(-1)[..., :2]  # two different names
+        things = torch.cat([name.expand_as(numbers), numbers], -1)
+        wanted = numbers.gather(2, asked[..., None].expand(-1, -1, -1, 8))
+        yield 3 * name[asked].flatten(-2)[..., None, :], things, wanted.flatten(-2)[..., None, :]
+
+
+def error(model, query, things, wanted):
+    return (model(query, things, things)[0] - wanted).square().mean((1, 2, 3))  # one for each seed
+
+
+# %%
+brought_back, look = {}, {}
+for heads in (1, 2):
+    batches = two_of_eight(torch.Generator().manual_seed(2))
+    model = training.Seeds(lambda: MultiHeadAttention(16, heads), range(SEEDS))
+    training.train(model, batches, error, 500, rate=0.01, decay=True, label=f"heads: {heads}")
+    errors = [error(model, *next(batches)).detach() for _ in range(20)]
+    brought_back[f"heads: {heads}"] = 1 - torch.stack(errors).mean(0)  # what is wanted has variance 1
+    query, things, _ = next(batches)
+    look[heads] = model(query, things, things)[1][0, 0, :, 0].detach()  # (heads, 8), for the first query
+
+# %%
+plots.seeds(brought_back, "share of the wanted variance that comes back");
+
+# %%
+labels = [
+    f"{'*' if asked else ''}{name}"
+    for name, asked in zip("ABCDEFGH", query[0, 0, 0].reshape(2, 8).sum(0), strict=True)
+]
+plots.heatmap(torch.cat([look[1], look[2]]), ["one head", "head 0 of two", "head 1 of two"], labels).set(
+    xlabel="thing (* = asked for)"
+);
+
+# %% [markdown]
+# *One head looks at one of the two, or at both, and brings back half. Two heads look at one thing each, and bring back both.*
+
+# %%
+claim("two heads bring back over 95 %, with every seed", brought_back["heads: 2"].min() > 0.95)
+claim("one head never over 60 %", brought_back["heads: 1"].max() < 0.6)
+
+# %% [markdown]
+# The half is no accident. What one head returns is a linear map of *one* blend of the things' numbers, and a blend of two times eight numbers is eight numbers, however it is weighted. More width does not help, nor more steps: a softmax has one vote. (A second layer would: it could ask again.)
+# Where one thing is wanted at a time, one head does as well.
+#
+# ## Order
+#
+# **Predict.** Shuffle the words of a sentence. What happens to the output of self-attention?
+
+# %%
+attention = MultiHeadAttention(12, 3)
+order = torch.tensor([3, 0, 4, 1, 2])
+x = torch.randn(2, 5, 12)
+shuffled = attention(x[:, order], x[:, order], x[:, order])[0]
+claim(
+    "attention of the shuffled is the shuffled attention",
+    torch.allclose(shuffled, attention(x, x, x)[0][:, order], atol=1e-6),
+)
+
+# %% [markdown]
+# It is shuffled in the same way, and nothing else: f(Px) = P f(x), for every permutation P. Self-attention is **permutation equivariant**. It sees a bag of words. A recurrent network cannot help knowing the order; this one has to be told.
+#
+# ### Told by a sum
+#
+# Give each position a vector of its own, and add it to what stands there. Vaswani et al. take sines and cosines:
+#
+# $$P_{t,\,2i} = \sin\!\left(t / 10000^{2i/D}\right), \qquad P_{t,\,2i+1} = \cos\!\left(t / 10000^{2i/D}\right).$$
+#
+# Each pair of columns is the hand of a clock. The first goes round in about six steps, each next one more slowly, like hours after minutes after seconds. By hand, for D = 4: position 0 is (0, 1, 0, 1), position 1 is (sin 1, cos 1, sin 0.01, cos 0.01).
+#
+# ### Exercise 6.6 · Sinusoidal positions  (8 minutes, about 4 lines)
+# `d_model` is even.
+#
+# <details><summary>Hint 1</summary><code>torch.arange(0, d_model, 2)</code> are the 2i. Angles: positions as a column (T, 1) times rates (D/2,).</details>
+# <details><summary>Hint 2</summary>Make a table of zeros and fill <code>table[:, 0::2]</code> and <code>table[:, 1::2]</code>.</details>
+
+
+# %% exercise="sinusoidal_positions"
+def sinusoidal_positions(length, d_model):
+    """A table (length, d_model): row t is position t, from 0; sine in the even columns, cosine in the odd.
+
+    Columns 2i and 2i + 1 have the angle t / 10000^(2i / d_model), in radians.
+    """
+    # BEGIN SOLUTION
+    rates = 10_000 ** (-torch.arange(0, d_model, 2) / d_model)  # (D/2,)
+    angles = torch.arange(length)[:, None] * rates  # (T, D/2)
+    table = torch.zeros(length, d_model)
+    table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()
+    return table
+    # END SOLUTION
+
+
+# %%
+sinusoidal_positions = check("sinusoidal_positions", sinusoidal_positions)
+
+# %%
+table = sinusoidal_positions(64, 32)
+plots.matrix(table.mT, "position", "column");
+
+# %% [markdown]
+# *A column of the picture is one position. Above, the fast hands: they tell neighbours apart. Below, the slow ones: they tell far from near.*
+
+# %%
+match = table @ table.mT
+lines = {f"position {t}": match[t].tolist() for t in (8, 32)}
+plots.curves(range(64), lines, "position j", "match of the two positions");
+
+# %% [markdown]
+# *How well two positions match depends on how far apart they are, and not on where they stand: the same curve, moved.*
+
+# %%
+same_curve = all(torch.allclose(match.diagonal(k), match.diagonal(k)[0], atol=1e-4) for k in range(20))
+claim("the match of two positions depends on their distance alone", same_curve)
+
+# %%
+positions = sinusoidal_positions(5, 12)
+
+
+def told(words):
+    return attention(words + positions, words + positions, words + positions)[0]
+
+
+claim(
+    "told where it is, a shuffled sequence gives something else",
+    (told(x[:, order]) - told(x)[:, order]).abs().max() > 0.05,
+)
+
+# %% [markdown]
+# ### Told by a turn
+#
+# There is another way. Leave the word as it is, and *turn* its query and its key by an angle that grows with its position. A product of two vectors depends on the angle between them. Turn both by the same angle, and it stays what it was; turn one further than the other, and it changes by the difference. So the score knows how far apart two words stand, and nothing
+# else of where. This is **rotary** position embedding (Su et al. 2021), and most language models of today have it.
+#
+# In a plane, (a, b) turned by the angle φ is (a cos φ − b sin φ, a sin φ + b cos φ). A key has many planes: column i of the first half and column i of the second make a pair, and pair i turns by $\varphi = t / 10000^{2i/D_k}$ at position t: the clock hands again.
+#
+# ### Exercise 6.7 · Rotary positions  (10 minutes, about 5 lines)
+# The positions are given: they need not begin at 0. Batch and heads may stand in front.
+#
+# <details><summary>Hint 1</summary><code>first, second = x.chunk(2, -1)</code> are the a and the b of all pairs.</details>
+# <details><summary>Hint 2</summary>Angles (T, Dk/2), as in the exercise before. They spread over whatever stands in front.</details>
+# <details><summary>Hint 3</summary>Turn both halves as in the plane, and <code>torch.cat</code> them on the last axis. Both come from the <em>old</em> a and b.</details>
+
+
+# %% exercise="rotary"
+def rotary(x, positions):
+    """x (..., T, Dk) with each row turned by its position (T,): pairs (first half i, second half i).
+
+    Pair i turns by position / 10000^(2i / Dk) radians, i from 0 to Dk/2 - 1.
+    """
+    # BEGIN SOLUTION
+    rates = 10_000 ** (-torch.arange(0, x.size(-1), 2, dtype=x.dtype) / x.size(-1))  # (Dk/2,)
+    angles = positions[:, None] * rates  # (T, Dk/2)
+    first, second = x.chunk(2, -1)
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)
+    # END SOLUTION
+
+
+# %%
+rotary = check("rotary", rotary)
+
+# %%
+query, key = torch.randn(1, 16), torch.randn(1, 16)
+
+
+def score_at(t, u):
+    return (rotary(query, torch.tensor([t])) @ rotary(key, torch.tensor([u])).mT).item()
+
+
+for t, u in [(7, 3), (107, 103), (7, 5)]:
+    print(f"query at {t}, key at {u}: {score_at(t, u):.4f}")
+
+# %%
+claim("the same distance gives the same score, anywhere", abs(score_at(7, 3) - score_at(107, 103)) < 1e-3)
+claim("another distance gives another", abs(score_at(7, 3) - score_at(7, 5)) > 1e-2)
+claim("position 0 does not turn", torch.allclose(rotary(query, torch.tensor([0])), query))
+claim("no vector changes its length", torch.allclose(rotary(query, torch.tensor([9])).norm(), query.norm()))
+
+# %% [markdown]
+# ### A task that needs order
+#
+# Which symbol stood just before? Sixteen symbols at random; one layer, one head, causal; no position, a sum, a turn. Trained on sequences of 16.
+
+
+# %%
+class Reader(nn.Module):
+    """Which symbol stood before each? tokens (B, T) to logits (B, T, 16); positions: none, "sum" or "turn"."""
+
+    def __init__(self, positions=None):
+        super().__init__()
+        self.positions, self.embedding, self.out = positions, nn.Embedding(16, 32), nn.Linear(32, 16)
+        self.W_q, self.W_k, self.W_v = (nn.Linear(32, 32, bias=False) for _ in range(3))
+
+    def forward(self, tokens):
+        x, T = self.embedding(tokens), tokens.size(1)
+        if self.positions == "sum":
+            x = x + sinusoidal_positions(T, 32)
+        query, key = self.W_q(x), self.W_k(x)
+        if self.positions == "turn":
+            query, key = rotary(query, torch.arange(T)), rotary(key, torch.arange(T))
+        return self.out(scaled_dot_product(query, key, self.W_v(x), causal_mask(T, T))[0])
+
+
+# %%
+def sequences(length, generator):
+    while True:
+        yield (torch.randint(16, (SEEDS, 32, length), generator=generator),)
+
+
+def wrong_symbol(model, tokens):
+    logits = model(tokens)[:, :, 1:]  # the first symbol has none before it
+    each = F.cross_entropy(logits.flatten(0, 2), tokens[:, :, :-1].flatten(), reduction="none")
+    return each.reshape(SEEDS, -1).mean(1)
+
+
+def share_known(model, length):
+    (tokens,) = next(sequences(length, torch.Generator().manual_seed(7)))
+    return (model(tokens)[:, :, 1:].argmax(-1) == tokens[:, :, :-1]).float().mean((1, 2))
+
+
+# %%
+lengths, known = [16, 32, 64], {}
+for name, positions in {"no positions": None, "a sum (sinusoidal)": "sum", "a turn (rotary)": "turn"}.items():
+    model = training.Seeds(lambda: Reader(positions), range(SEEDS))
+    batches = sequences(16, torch.Generator().manual_seed(3))
+    training.train(model, batches, wrong_symbol, 400, rate=0.01, decay=True, label=name)
+    known[name] = torch.stack([share_known(model, length) for length in lengths])  # (3, S)
+
+# %%
+lines = {name: each.mean(1).tolist() for name, each in known.items()}
+plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share right").set(ylim=(0, 1.05));
+
+# %% [markdown]
+# *Without positions the layer knows which symbols came before, and guesses among them. With either kind it is right at the length it was trained on. Beyond, both get worse, the sum much faster.*
+
+# %%
+claim("without positions under half, with every seed", known["no positions"].max() < 0.5)
+added, turned = known["a sum (sinusoidal)"], known["a turn (rotary)"]
+claim("at the trained length both are right in over 98 %", min(added[0].min(), turned[0].min()) > 0.98)
+claim("at twice the length the sum is under 75 %, with every seed", added[1].max() < 0.75)
+claim("the turn still over 85 %, in the mean over the seeds", turned[1].mean() > 0.85)
+claim("at four times the length some seed with the turn is under 95 % too", turned[2].min() < 0.95)
+
+# %% [markdown]
+# Two things not to conclude. Rotary positions do not reach *any* length: at four times the trained one some seeds have lost a good part. And a causal mask is itself a hint of order, since the third position sees three keys: models of several layers without any positions learn order from it (Haviv et al. 2022). One layer, here, did not.
+#
+# ## In short
+#
+# - The match is a product; divided by √d it keeps the softmax soft at any width. A start that is smaller by √d does the same.
+# - Sum or product: the same for a few names; for comparing new vectors the product is better; and it costs far less.
+# - Self-attention: query, key and value all come from one sequence. A causal mask hides what comes after.
+# - One head brings back one blend. Two heads bring back two things, at the same width and with the same parameters.
+# - Attention does not know the order. Positions are added to the words, or turn queries and keys.
+#
+# ## Quiz
+#
+# <details><summary>Why √d and not d?</summary>A score is a sum of d products. If they are independent and of variance one, the sum has variance d, and a standard deviation of √d. Divided by d, wide heads would be too soft: all scores near 0, all weights alike.</details>
+# <details><summary>Which width is it, with 8 heads in a model of width 512?</summary>64: what one head multiplies. Each score is a sum of 64 products.</details>
+# <details><summary>What goes wrong when heads are split by a reshape straight to (B, heads, T, D/heads)?</summary>Memory lies row by row. The first head would get the first T/heads rows whole, cut in pieces: other steps instead of other columns. The shapes fit, and nothing complains.</details>
+# <details><summary>Your model trains well and its loss is far too low. What do you look at first?</summary>The mask. Without it, or turned round, or off by one, each position sees the token that it has to predict.</details>
+# <details><summary>A rotary layer reads a text from the middle, all positions 1000 higher. What changes in its weights?</summary>Nothing but rounding: a score depends on the distance of the two positions.</details>
+#
+# ## To read on
+#
+# - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): sections 3.2 and 3.5; the footnote of 3.2.1 has the √d argument.
+# - Britz et al. 2017, [Massive exploration of neural machine translation architectures](https://arxiv.org/abs/1703.03906): additive and multiplicative attention compared at scale.
+# - Su et al. 2021, [RoFormer](https://arxiv.org/abs/2104.09864): rotary position embedding.
+# - Haviv et al. 2022, [Transformer language models without positional encodings still learn positional information](https://arxiv.org/abs/2203.16634).

@@ -1,0 +1,48 @@
+"""The figure in which pointing at a token shows where each head looked."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+from torch import Tensor
+
+HERE = Path(__file__).parent
+
+
+class HeadViews(anywidget.AnyWidget):
+    """A sequence of tokens, and below it once more for each head, shaded by the weights of the token pointed at.
+
+    weights: of each head's title a matrix (T, T), a row for each token that looks; or a tensor (heads, T, T), whose
+    heads are numbered from 0. `selected`, the index of the token or -1 for none, can be read and set from the kernel.
+    Raises ValueError if the shapes do not fit, traitlets.TraitError for a token that there is not.
+    """
+
+    _esm = HERE / "head_views.js"
+    _css = HERE / "head_views.css"
+
+    tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    weights = traitlets.List().tag(sync=True)  # (heads, T, T)
+    selected = traitlets.Int(-1).tag(sync=True)
+
+    def __init__(self, tokens: Sequence[str], weights: Tensor | Mapping[str, Tensor]):
+        if isinstance(weights, Tensor):
+            weights = {f"head {h}": head for h, head in enumerate(weights)}
+        shape = (len(tokens), len(tokens))
+        for title, head in weights.items():
+            if head.shape != shape:
+                raise ValueError(f"{shape[0]} tokens need weights {shape}, got {tuple(head.shape)} for {title!r}")
+        if not weights or not tokens:
+            raise ValueError(f"a token and a head are needed, got {len(tokens)} and {len(weights)}")
+        super().__init__(
+            tokens=list(tokens), titles=list(weights), weights=[head.tolist() for head in weights.values()]
+        )
+
+    @traitlets.validate("selected")
+    def _is_a_token(self, proposal: traitlets.Bunch) -> int:
+        if not -1 <= proposal.value < len(self.tokens):
+            raise traitlets.TraitError(
+                f"selected {proposal.value} is none of the {len(self.tokens)} tokens, from 0, nor -1"
+            )
+        return proposal.value
