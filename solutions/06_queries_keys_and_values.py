@@ -71,12 +71,7 @@ plots.curves(widths, lines, "width d", "size of a score", log="xy");
 #
 # $$\text{context} = \text{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V .$$
 #
-# ### Exercise 6.1 · Scaled dot product  (8 minutes, about 6 lines)
-# Batches and heads may stand in front: work on the last two axes. `masked_softmax` is chapter 05's, in the next cell. Return the context *and* the weights.
-#
-# <details><summary>Hint 1</summary><code>key.mT</code> swaps the last two axes, whatever stands in front.</details>
-# <details><summary>Hint 2</summary>The width is <code>query.size(-1)</code>. Divide the scores before anything else happens to them.</details>
-# <details><summary>Hint 3</summary>Without a mask <code>torch.softmax(scores, -1)</code>, with one <code>masked_softmax(scores, mask)</code>, which gives zeros to a query that may attend to nothing.</details>
+# Chapter 05's masked softmax is used again, so here it is:
 
 
 # %%
@@ -85,6 +80,15 @@ def masked_softmax(scores, mask):
     empty = ~mask.any(-1, keepdim=True)
     scores = scores.masked_fill(~mask, -torch.inf).masked_fill(empty, 0)
     return torch.softmax(scores, -1).masked_fill(~mask, 0)
+
+
+# %% [markdown]
+# ### Exercise 6.1 · Scaled dot product  (8 minutes, about 6 lines)
+# Batches and heads may stand in front: work on the last two axes. Return the context *and* the weights.
+#
+# <details><summary>Hint 1</summary><code>key.mT</code> swaps the last two axes, whatever stands in front.</details>
+# <details><summary>Hint 2</summary>The width is <code>query.size(-1)</code>. Divide the scores before anything else happens to them.</details>
+# <details><summary>Hint 3</summary>Without a mask <code>torch.softmax(scores, -1)</code>, with one <code>masked_softmax(scores, mask)</code>, which gives zeros to a query that may attend to nothing.</details>
 
 
 # %% exercise="scaled_dot_product"
