@@ -5,27 +5,6 @@ const SLANT = 60; // degrees by which the columns' words are turned
 const FONT = "13px sans-serif";
 const PROMPT = "Point at a target word, or move through them with the arrow keys.";
 
-function svg(name, attributes, parent, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
-function html(name, className, parent, text = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
-/** The line of text: the three largest weights of a target word, without those under 0.01. */
-export function reading(word, source, weights) {
-  const looked = weights.map((weight, j) => ({ weight, word: source[j] })).filter(({ weight }) => weight >= 0.01);
-  const top = looked.sort((a, b) => b.weight - a.weight).slice(0, 3);
-  return `“${word}” looked at: ${top.map(({ weight, word }) => `${word} ${weight.toFixed(2)}`).join(", ") || "nothing"}`;
-}
-
 function drawChips(parent, title, words) {
   html("span", "title", parent, title);
   const row = html("div", "chips", parent);
@@ -72,42 +51,17 @@ function render({ model, el }) {
   const scale = html("div", "scale", el, "weight 0");
   html("span", "ramp", scale);
   scale.append("1");
-  list.setAttribute("role", "listbox");
-  list.setAttribute("aria-orientation", "horizontal");
-  list.setAttribute("aria-label", "target words: choose one to see where it looked");
+  const { select, mark } = chooser(model, list, chips, "target words: choose one to see where it looked");
+  rows.forEach((row, i) => pointed(row, i, select));
 
   function redraw() {
     const selected = model.get("selected");
-    chips.forEach((chip, i) => {
-      chip.setAttribute("aria-selected", i === selected);
-      chip.tabIndex = i === Math.max(0, selected) ? 0 : -1; // Tab reaches one of them, the arrow keys the others
-      rows[i].classList.toggle("lit", i === selected);
-    });
+    mark();
+    rows.forEach((row, i) => row.classList.toggle("lit", i === selected));
     asked.chips.forEach((chip, j) => chip.style.setProperty("--weight", weights[selected]?.[j] ?? 0));
-    line.textContent = selected < 0 ? PROMPT : reading(target[selected], source, weights[selected]);
+    const looked = selected < 0 ? "" : topThree(weights[selected], (j) => source[j]);
+    line.textContent = selected < 0 ? PROMPT : `“${target[selected]}” looked at: ${looked}`;
   }
-
-  function select(i) {
-    if (i === model.get("selected")) return;
-    model.set("selected", i);
-    model.save_changes();
-  }
-  chips.forEach((chip, i) => {
-    chip.setAttribute("role", "option");
-    chip.dataset.lmSuppressShortcuts = "true"; // its arrow keys are not the notebook's
-    for (const place of [chip, rows[i]]) {
-      place.addEventListener("pointermove", () => select(i)); // not pointerenter: a page that scrolls under a resting mouse points at nothing
-      place.addEventListener("pointerdown", () => select(i));
-    }
-    chip.addEventListener("focus", () => select(i));
-    chip.addEventListener("keydown", (event) => {
-      const [before, after, end] = [i - 1, i + 1, target.length - 1];
-      const to = { ArrowLeft: before, ArrowUp: before, ArrowRight: after, ArrowDown: after, Home: 0, End: end }[event.key];
-      if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
-      event.preventDefault();
-      chips[Math.max(0, Math.min(end, to))].focus();
-    });
-  });
   model.on("change:selected", redraw);
   redraw();
   return () => model.off("change:selected", redraw);

@@ -1,13 +1,12 @@
 """The figure in which pointing at a target word shows where it looked."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 from torch import Tensor
 
-HERE = Path(__file__).parent
+from .assets import script, style
 
 
 class Alignment(anywidget.AnyWidget):
@@ -18,8 +17,8 @@ class Alignment(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a word that there is not.
     """
 
-    _esm = HERE / "alignment.js"
-    _css = HERE / "alignment.css"
+    _esm = script("alignment")
+    _css = style("alignment")
 
     source = traitlets.List(traitlets.Unicode()).tag(sync=True)
     target = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -1,13 +1,12 @@
 """The figure in which pointing at a token shows where each head looked."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 from torch import Tensor
 
-HERE = Path(__file__).parent
+from .assets import script, style
 
 
 class HeadViews(anywidget.AnyWidget):
@@ -18,8 +17,8 @@ class HeadViews(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a token that there is not.
     """
 
-    _esm = HERE / "head_views.js"
-    _css = HERE / "head_views.css"
+    _esm = script("head_views")
+    _css = style("head_views")
 
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)

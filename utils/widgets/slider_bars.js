@@ -3,20 +3,6 @@
 const [BAR, GAP, HIGH] = [34, 10, 150]; // pixels of a bar's width, of the space between two, of the height 1
 const PAD = { left: 40, top: 18, bottom: 24 };
 
-function svg(name, attributes, parent, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
-function html(name, className, parent, text = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
 function drawPanel(parent, title, bars, ylabel, level) {
   const wide = PAD.left + GAP + bars.length * (BAR + GAP);
   const floor = PAD.top + HIGH;

@@ -1,13 +1,12 @@
 """The figure in which a slider changes what bars show, in several panels at once."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 from torch import Tensor
 
-HERE = Path(__file__).parent
+from .assets import script, style
 
 
 class SliderBars(anywidget.AnyWidget):
@@ -19,8 +18,8 @@ class SliderBars(anywidget.AnyWidget):
     Raises ValueError if shapes or heights do not fit, traitlets.TraitError for a record that there is not.
     """
 
-    _esm = HERE / "slider_bars.js"
-    _css = HERE / "slider_bars.css"
+    _esm = script("slider_bars")
+    _css = style("slider_bars")
 
     steps = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bars = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -19,19 +19,6 @@ export function lookup(query, places, colours, temperature) {
   return { weights, blend };
 }
 
-function svg(name, attributes, parent) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return parent.appendChild(element);
-}
-
-function html(name, className, parent, text = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
 function drawPlane(parent, words, places, colours) {
   const plane = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "plane", tabindex: 0, role: "application" }, parent);
   plane.setAttribute("aria-label", "Keys in the plane. Drag the query, or move it with the arrow keys.");

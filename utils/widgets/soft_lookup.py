@@ -1,13 +1,12 @@
 """The figure in which the query follows the mouse."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 from torch import Tensor
 
-HERE = Path(__file__).parent
+from .assets import script, style
 
 
 class SoftLookup(anywidget.AnyWidget):
@@ -18,8 +17,8 @@ class SoftLookup(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a query that is not two numbers.
     """
 
-    _esm = HERE / "soft_lookup.js"
-    _css = HERE / "soft_lookup.css"
+    _esm = script("soft_lookup")
+    _css = style("soft_lookup")
 
     words = traitlets.List(traitlets.Unicode()).tag(sync=True)
     places = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)  # `keys` is taken by ipywidgets

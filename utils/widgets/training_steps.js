@@ -9,20 +9,6 @@ const short = (x) => (x > 0 && x < 0.001 ? x.toExponential(1) : String(Number(x.
 const largest = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
 const smallest = (numbers) => numbers.reduce((a, b) => Math.min(a, b));
 
-function svg(name, attributes, parent, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
-function html(name, className, parent, text = "") {
-  const element = document.createElement(name);
-  element.className = className;
-  element.textContent = text;
-  return parent.appendChild(element);
-}
-
 /** From numbers between `from` and `to` to pixels between `first` and `last`. */
 function scale(from, to, first, last) {
   return (x) => first + ((x - from) / (to - from || 1)) * (last - first);

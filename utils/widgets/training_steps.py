@@ -1,13 +1,12 @@
 """The figure in which a slider over training steps moves the keys."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import traitlets
 from torch import Tensor
 
-HERE = Path(__file__).parent
+from .assets import script, style
 
 
 class TrainingSteps(anywidget.AnyWidget):
@@ -19,8 +18,8 @@ class TrainingSteps(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a record that there is not.
     """
 
-    _esm = HERE / "training_steps.js"
-    _css = HERE / "training_steps.css"
+    _esm = script("training_steps")
+    _css = style("training_steps")
 
     steps = traitlets.List(traitlets.Int()).tag(sync=True)
     places = traitlets.List().tag(sync=True)  # `keys` is taken by ipywidgets
