@@ -68,13 +68,25 @@ def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:
     if got.shape != expected.shape:
         return f"{what} should have the shape {tuple(expected.shape)}; it has {tuple(got.shape)}."
     if got.dtype != expected.dtype:
-        return f"{what} should hold numbers of type {expected.dtype}; it holds {got.dtype}."
+        kind = "True and False" if expected.dtype == torch.bool else "numbers"
+        return f"{what} should hold {kind} of type {expected.dtype}; it holds {got.dtype}."
+    if expected.dtype == torch.bool:
+        return _truths_difference(expected, got, what)
     relative, absolute = RELATIVE.get(expected.dtype, 0), ABSOLUTE.get(expected.dtype, 0)
     expected, got = expected.detach().double(), got.detach().double()
     scale = expected[expected.isfinite()].abs().max().item() if expected.isfinite().any() else 1.0
     if torch.allclose(got, expected, rtol=relative, atol=absolute * max(scale, 1e-6), equal_nan=True):
         return None
     return _values_difference(expected, got, what)
+
+
+def _truths_difference(expected: Tensor, got: Tensor, what: str) -> str | None:
+    if got.equal(expected):
+        return None
+    if got.equal(~expected):
+        return f"{what} is True where False is expected, and False where True is."
+    place = tuple((got != expected).nonzero()[0].tolist())
+    return f"{what} is {bool(got[place])}{_at(place)}, where {bool(expected[place])} is expected."
 
 
 def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:

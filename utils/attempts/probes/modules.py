@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from .joined import in_one_row
 
 
-def _built(attempt, sizes: tuple[int, ...]) -> nn.Module:
+def built(attempt, sizes: tuple[int, ...]) -> nn.Module:
     """attempt(*sizes), the same at every call, without a trace in the notebook's own random numbers."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -22,24 +22,27 @@ def parts(model: nn.Module) -> dict[str, str]:
     }
 
 
-def module(attempt, sizes: tuple[int, ...], joined: bool = False, **inputs):
+def module(attempt, sizes: tuple[int, ...], joined: bool = False, earlier_mask: Tensor | None = None, **inputs):
     """Its parameters by name; or, with inputs, what it gives for them.
 
     Inputs with a dot in their name replace the parameter of that name, the others are forward's arguments. Joined, all
-    numbers of all that it returns in one row.
+    numbers of all that it returns in one row. With an earlier mask it is called with that first, which must leave
+    nothing behind.
     """
-    model = _built(attempt, sizes)
+    model = built(attempt, sizes)
     if not inputs:
         return parts(model)
     parameters = {name: value for name, value in inputs.items() if "." in name}
     arguments = {name: value for name, value in inputs.items() if "." not in name}
+    if earlier_mask is not None:
+        torch.func.functional_call(model, parameters, (), arguments | {"mask": earlier_mask})
     results = torch.func.functional_call(model, parameters, (), arguments)
     return in_one_row(results, len(results)) if joined else results
 
 
 def soft_dictionary(attempt, sizes: tuple[int, int, int], query: Tensor | None = None, **parameters: Tensor):
     """Its parameters by name; or how they start; or, with a query, its answer with the given key and value."""
-    model = _built(attempt, sizes)
+    model = built(attempt, sizes)
     if query is not None:
         return torch.func.functional_call(model, parameters, (query,))
     return parts(model) | {"start": _start(model)} if sizes[0] > 50 else parts(model)
@@ -94,7 +97,7 @@ def bahdanau_attention(attempt, sizes: tuple[int, int, int], joined: bool = Fals
 
     sizes (d_query, d_key, d_hidden). Joined, all numbers of the context and the weights in one row.
     """
-    model = _built(attempt, sizes)
+    model = built(attempt, sizes)
     if not inputs:
         return parts(model)
     given = [inputs[name] for name in ("query", "key", "value")]

@@ -8,7 +8,10 @@ from ..exercise import Case, Exercise, Mistake
 
 
 def causal_mask(Tq, Tk):
-    """A boolean mask (Tq, Tk), True = may attend: nobody sees a later key, and the last query sees all keys."""
+    """A boolean mask (Tq, Tk), True = may attend: nobody sees a later key, and the last query sees all keys.
+
+    There are at least as many keys as queries.
+    """
     return reference.causal_mask(Tq, Tk)
 
 
@@ -82,12 +85,12 @@ def _numbers(Tq, Tk):
     return torch.ones(Tq, Tk).tril(Tk - Tq)
 
 
+def _whole_numbers(Tq, Tk):
+    return torch.ones(Tq, Tk, dtype=torch.long).tril(Tk - Tq)
+
+
 def _minus_infinity(Tq, Tk):
     return torch.zeros(Tq, Tk).masked_fill(~causal_mask(Tq, Tk), -torch.inf)
-
-
-def _never_before_the_first(Tq, Tk):
-    return torch.ones(Tq, Tk, dtype=torch.bool).tril(max(0, Tk - Tq))
 
 
 def _two_more_axes(Tq, Tk):
@@ -105,7 +108,7 @@ causal_mask_of = Exercise(
         Case("three queries and three keys", Tq=3, Tk=3),
         Case("the last two of four ask", Tq=2, Tk=4),
         Case("one query after many keys, as in generation", Tq=1, Tk=7),
-        Case("more queries than keys: the first ones see nothing", Tq=4, Tk=2),
+        Case("the last six of twenty ask", Tq=6, Tk=20),
         Case("one and one", Tq=1, Tk=1),
         Case("a longer sequence", Tq=9, Tk=9),
         Case("sizes that are drawn", together=_sizes),
@@ -126,8 +129,8 @@ causal_mask_of = Exercise(
         Mistake(_square, "Your mask has a row for each key. It should have a row for each query, and there may be fewer of them."),
         Mistake(_square_of_queries, "Your mask has a column for each query. It should have a column for each key, and there may be more of them."),
         Mistake(_numbers, "Your mask holds the right pattern as numbers. A mask is boolean here: True and False."),
+        Mistake(_whole_numbers, "Your mask holds the right pattern as ones and zeros. A mask is boolean here: `dtype=torch.bool`."),
         Mistake(_minus_infinity, "Your mask is one to be added to the scores, with minus infinity. Here a mask is boolean: True = may attend."),
-        Mistake(_never_before_the_first, "Your mask is right until there are more queries than keys: then the first queries have no key at or before their own place, and see nothing."),
         Mistake(_two_more_axes, "Your mask is right, with two axes too many. It spreads over batch and heads by itself."),
     ],
     points=1,

@@ -26,6 +26,10 @@ def _reshaped_only(x, heads):
     return x.reshape(x.size(0), heads, x.size(1), -1)
 
 
+def _swapped_before_the_cut(x, heads):
+    return x.transpose(1, 2).reshape(x.size(0), heads, x.size(1), -1)
+
+
 def _every_other_column(x, heads):
     return x.reshape(*x.shape[:2], -1, heads).permute(0, 3, 1, 2)
 
@@ -61,7 +65,7 @@ def _joined_with_the_batch(x, heads):
 
 
 def _list_of_heads(x, heads):
-    return list(x.chunk(heads, -1))
+    return x.chunk(heads, -1)
 
 
 def _scaled(x, heads):
@@ -89,15 +93,16 @@ split_heads_of = Exercise(
     variants=[_one_head_after_the_other, _unflattened, _by_slices],
     mistakes=[
         Mistake(_reshaped_only, "Your numbers are cut in the order in which they lie in memory, so one head gets a part of the steps instead of a part of the width. Reshape to (B, T, heads, D/heads) first, then swap two axes."),
+        Mistake(_swapped_before_the_cut, "Your axes are swapped before the width is cut up, so time and width are mixed. First cut the last axis in two, (B, T, heads, D/heads), then swap."),
         Mistake(_every_other_column, "Your heads take turns: the first gets every so-many-th column. Each should get a run of neighbouring ones."),
         Mistake(_heads_after_time, "Your axis of heads stands after that of time. It should stand before it, so that each head has a (T, D/heads) of its own to attend in."),
         Mistake(_heads_first, "Your axis of heads stands before the batch. It should stand after it."),
         Mistake(_time_last, "Your axis of time stands last. The last axis is each head's own width: (B, heads, T, D/heads)."),
         Mistake(_time_divided, "Your steps are dealt out to the heads. It is the width that is divided; each head sees all steps."),
         Mistake(_copies, "Your heads all get the whole width. Each gets its own part: D/heads columns."),
-        Mistake(_heads_as_width, "Your reshape has the head count and the width per head the other way round."),
+        Mistake(_heads_as_width, "Your head count and the width per head are the other way round: (B, heads, T, D/heads)."),
         Mistake(_joined_with_the_batch, "Your heads are joined with the batch into one axis. Here they keep an axis of their own."),
-        Mistake(_list_of_heads, "Your heads are a list. Put them into one tensor with an axis for the head."),
+        Mistake(_list_of_heads, "Your heads are several tensors. Put them into one, with an axis for the head."),
         Mistake(_scaled, "Your heads are scaled as well. That belongs to the scores, later."),
         Mistake(_split_and_detached, "Your values are right, but no gradient comes through: detach, item, numpy, or a new tensor made from numbers cut the graph."),
     ],
@@ -121,6 +126,10 @@ def _step_by_step(x):
 def _not_transposed(x):
     B, heads, T, Dh = x.shape
     return x.reshape(B, T, heads * Dh)
+
+
+def _steps_for_heads(x):
+    return x.transpose(1, 2).reshape(x.size(0), x.size(1), -1)
 
 
 def _columns_take_turns(x):
@@ -175,6 +184,7 @@ merge_heads_of = Exercise(
     variants=[_concatenated, _permuted, _step_by_step],
     mistakes=[
         Mistake(_not_transposed, "Your numbers are read in the order in which they lie in memory, head after head, so a step gets numbers of other steps. Swap the axes of heads and time back first."),
+        Mistake(_steps_for_heads, "Your result has as many steps as there are heads. After the swap, time is axis 1: its size is `x.size(2)` of the old x."),
         Mistake(_columns_take_turns, "Your heads take turns in the columns. All columns of the first head come first, then those of the second."),
         Mistake(_one_below_the_other, "Your heads stand one below the other, as more steps. They stand side by side: (B, T, heads · width)."),
         Mistake(_mean_of_heads, "Your result is the mean of the heads. Each keeps its own columns, side by side."),

@@ -126,6 +126,20 @@ class MapsAsMatrices(InSteps):
         self.W_v, self.W_o = nn.Parameter(torch.randn(d_model, d_model)), nn.Parameter(torch.randn(d_model, d_model))
 
 
+class MapsInAList(InSteps):
+    def __init__(self, d_model, heads):
+        super().__init__(d_model, heads)
+        del self.W_q, self.W_k, self.W_v, self.W_o
+        self.maps = [nn.Linear(d_model, d_model, bias=False) for _ in range(4)]
+
+
+class OneMapForThree(InSteps):
+    def __init__(self, d_model, heads):
+        super().__init__(d_model, heads)
+        del self.W_q, self.W_k, self.W_v
+        self.W_qkv = nn.Linear(d_model, 3 * d_model, bias=False)
+
+
 class MapsOfOneHead(InSteps):
     def __init__(self, d_model, heads):
         super().__init__(d_model, heads)
@@ -211,6 +225,11 @@ class ValueFromTheKey(InSteps):
         return self.W_q(query), self.W_k(key), self.W_v(key)
 
 
+class KeyFromTheValue(InSteps):
+    def project(self, query, key, value):
+        return self.W_q(query), self.W_k(value), self.W_v(value)
+
+
 class RolesSwapped(InSteps):
     def project(self, query, key, value):
         return self.W_k(query), self.W_q(key), self.W_v(value)
@@ -259,6 +278,25 @@ class MaskIgnored(InSteps):
 class MaskWithoutAnAxis(InSteps):
     def spread(self, mask):
         return mask
+
+
+class MaskAlwaysHasABatch(InSteps):
+    def spread(self, mask):
+        return mask if mask is None else mask.unsqueeze(1)
+
+
+class MaskIsRemembered(InSteps):
+    seen = None
+
+    def spread(self, mask):
+        if mask is not None:
+            self.seen = super().spread(mask)
+        return self.seen
+
+
+class MaskOfNothingIgnored(InSteps):
+    def weigh(self, scores, mask):
+        return super().weigh(scores, None if mask is not None and not mask.any() else mask)
 
 
 class MaskAfterSoftmax(InSteps):

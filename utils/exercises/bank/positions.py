@@ -90,6 +90,11 @@ def _multiplied_by_the_base(length, d_model):
     return _interleaved(angles.sin(), angles.cos())
 
 
+def _rates_up_to_the_base(length, d_model):
+    angles = arange(length)[:, None] / BASE ** torch.linspace(0, 1, d_model // 2)
+    return _interleaved(angles.sin(), angles.cos())
+
+
 def _from_one(length, d_model):
     angles = _angles(length, d_model, first=1)
     return _interleaved(angles.sin(), angles.cos())
@@ -146,6 +151,7 @@ sinusoidal_positions_of = Exercise(
         Case("width 10, which is no power of two", length=7, d_model=10),
         Case("wider than long", length=5, d_model=32),
         Case("a longer sequence", length=60, d_model=16),
+        Case("a long sequence", length=400, d_model=2),
         Case("sizes that are drawn", together=_sizes),
         Case("other sizes that are drawn", together=_sizes),
     ],
@@ -160,6 +166,7 @@ sinusoidal_positions_of = Exercise(
         Mistake(_base_of_ten, "Your base is 10. It is 10 000, so that the slowest pair does not come round in any sequence."),
         Mistake(_base_of_a_thousand, "Your base is 1 000. The paper's is 10 000."),
         Mistake(_multiplied_by_the_base, "Your angles grow from pair to pair. Divide by the power of 10 000, so that later pairs turn more slowly."),
+        Mistake(_rates_up_to_the_base, "Your exponent runs from 0 to 1 and reaches it. It is 2i / d_model for pair i, so the last one stays below 1."),
         Mistake(_from_one, "Your positions begin with 1. They begin with 0, where all sines are 0 and all cosines 1."),
         Mistake(_one_rate, "Your pairs all turn at the same rate. Each next one turns more slowly."),
         Mistake(_degrees, "Your angles are taken for degrees. They are radians, as `sin` and `cos` take them."),
@@ -239,6 +246,40 @@ def _exponent_of_half(x, positions):
 
 def _exponent_doubled(x, positions):
     return _turned(x, positions, exponent=4.0)
+
+
+def _turned_by(x, angles):
+    """The rotation of the halves by angles (T, Dk / 2)."""
+    first, second = x.chunk(2, -1)
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
+
+
+def _radians(x, positions):
+    half = x.size(-1) // 2
+    return positions.double()[:, None] * BASE ** (-arange(half, dtype=torch.float64) / half)
+
+
+def _taken_for_degrees(x, positions):
+    return _turned_by(x, torch.deg2rad(_radians(x, positions)))
+
+
+def _full_turns_of_pairs(x, positions):
+    return _turned_by(x, 2 * math.pi * _radians(x, positions))
+
+
+def _growing_rates(x, positions):
+    half = x.size(-1) // 2
+    return _turned_by(x, positions.double()[:, None] * BASE ** (arange(half, dtype=torch.float64) / half))
+
+
+def _last_pair_fastest(x, positions):
+    return _turned_by(x, _radians(x, positions).flip(-1))
+
+
+def _rates_down_to_the_base(x, positions):
+    rates = BASE ** -torch.linspace(0, 1, x.size(-1) // 2, dtype=torch.float64)
+    return _turned_by(x, positions.double()[:, None] * rates)
 
 
 def _same_rate_for_all(x, positions):
@@ -342,8 +383,9 @@ rotary_of = Exercise(
         Case("positions further on, as in generation", x=normal(2, 2, 1, 6), positions=tensor([57])),
         Case("positions in no order", x=normal(2, 6, 4), positions=_places(6)),
         Case("negative positions", x=normal(3, 4), positions=tensor([-3, 0, 2])),
+        Case("far out", x=normal(2, 3, 2), positions=tensor([301, 999, 1023])),
         Case("gradients", x=normal(2, 5, 6), positions=_places(5), grad=["x"]),
-        Case("64-bit numbers", x=normal(2, 3, 4, 6, dtype=torch.float64), positions=_places(4), grad=["x"]),
+        Case("64-bit numbers, at positions where nothing turns", x=normal(2, 3, 4, 6, dtype=torch.float64), positions=torch.zeros(4, dtype=torch.long), grad=["x"]),
     ],
     variants=[_half_turned_round, _as_complex_numbers, _by_a_matrix],
     mistakes=[
@@ -354,6 +396,11 @@ rotary_of = Exercise(
         Mistake(_base_one_thousand, "Your base is 1 000. It is 10 000."),
         Mistake(_exponent_of_half, "Your exponent is half of what it should be: pair i turns by 10 000 to the power of -2i / Dk, for each step."),
         Mistake(_exponent_doubled, "Your exponent is twice what it should be: pair i, counted from 0 to Dk/2 - 1, turns by 10 000 to the power of -2i / Dk, for each step."),
+        Mistake(_taken_for_degrees, "Your angles are taken for degrees. They are radians, as `sin` and `cos` take them."),
+        Mistake(_full_turns_of_pairs, "Your angles have a factor 2π. The formula has none: at position 1 the first pair turns by one radian."),
+        Mistake(_growing_rates, "Your angles grow from pair to pair. Divide by the power of 10 000, so that later pairs turn more slowly."),
+        Mistake(_last_pair_fastest, "Your last pair turns fastest. Pair 0 turns by a whole radian at each step, the later ones by less and less."),
+        Mistake(_rates_down_to_the_base, "Your exponent runs from 0 to 1 and reaches it. It is 2i / Dk for pair i, so the last one stays below 1."),
         Mistake(_same_rate_for_all, "Your pairs all turn at the same rate. Each next one turns more slowly."),
         Mistake(_same_turn_everywhere, "Your rows all turn by the same angle, so nothing tells them apart. The angle grows with the position."),
         Mistake(_counted_from_zero, "Your positions are counted from zero, whatever `positions` says. It may start later, or skip some."),

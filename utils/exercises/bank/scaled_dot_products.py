@@ -74,6 +74,14 @@ def _divided_by_the_width(query, key, value, mask=None):
     return _attend(query, key, value, mask, scores=lambda q, k: q @ k.mT / q.size(-1))
 
 
+def _power_before_division(query, key, value, mask=None):
+    return _attend(query, key, value, mask, scores=lambda q, k: q @ k.mT / q.size(-1) ** 1 / 2)
+
+
+def _not_scaled_under_a_mask(query, key, value, mask=None):
+    return (_attend if mask is None else _not_scaled)(query, key, value, mask)
+
+
 def _multiplied_by_the_root(query, key, value, mask=None):
     return _attend(query, key, value, mask, scores=lambda q, k: q @ k.mT * q.size(-1) ** 0.5)
 
@@ -123,6 +131,12 @@ def _mask_inverted_and_nan(query, key, value, mask=None):
 
 def _mask_ignored(query, key, value, mask=None):
     return _attend(query, key, value, None)
+
+
+def _one_mask_for_all_queries(query, key, value, mask=None):
+    if mask is not None and mask.dim() > 1:
+        mask = mask.any(-2, keepdim=True)
+    return _attend(query, key, value, mask)
 
 
 def _mask_after_softmax(query, key, value, mask=None):
@@ -275,6 +289,11 @@ scaled_dot_product_of = Exercise(
             "one query sees everything, one nothing", query=normal(2, 3), key=normal(4, 3), value=normal(4, 1),
             mask=tensor([[True] * 4, [False] * 4]),
         ),
+        Case("nobody may attend to anything", query=normal(2, 3), key=normal(4, 3), value=normal(4, 2), mask=torch.zeros(2, 4, dtype=torch.bool)),
+        Case("a mask, and visible scores of exactly zero", query=torch.eye(3), key=torch.eye(3), value=normal(3, 2), mask=torch.ones(3, 3, dtype=torch.bool).tril()),
+        Case("one row of the mask for all queries", query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 2), mask=tensor([True, True, False, True, False])),
+        Case("whole queries hidden", query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 2), mask=tensor([[True], [False], [True]])),
+        Case("wide vectors", query=normal(3, 200), key=normal(4, 200), value=normal(4, 100)),
         Case("one mask for all heads", query=normal(2, 3, 4, 6), key=normal(2, 3, 4, 6), value=normal(2, 3, 4, 2), mask=_some_keys_hidden(4, 4)),
         Case("one mask for each sequence", query=normal(2, 3, 4, 2), key=normal(2, 3, 5, 2), value=normal(2, 3, 5, 2), mask=_some_keys_hidden(2, 1, 4, 5)),
         Case("scores in the thousands", query=normal(3, 4, scale=1000), key=normal(5, 4), value=normal(5, 2)),
@@ -283,7 +302,7 @@ scaled_dot_product_of = Exercise(
             mask=tensor([[True, False, True]]),
         ),
         Case(
-            "visible scores that are very low", query=tensor([[1000.0]]), key=tensor([[-40.0], [0.5], [-40.001]]), value=tensor([[1.0], [2.0], [5.0]]),
+            "visible scores that are very low", query=tensor([[1024.0]]), key=tensor([[-40.0], [0.5], [-40.0 - 2**-10]]), value=tensor([[1.0], [2.0], [5.0]]),
             mask=tensor([[True, False, True]]),
         ),
         Case("gradients", joined=True, query=normal(2, 3, 4), key=normal(2, 5, 4), value=normal(2, 5, 6), grad=ALL),
@@ -299,6 +318,8 @@ scaled_dot_product_of = Exercise(
     variants=[_einsum, _key_scaled, _through_pytorch],
     mistakes=[
         Mistake(_not_scaled, "Your scores are not scaled. The wider the vectors, the larger their products: divide the scores by the square root of that width."),
+        Mistake(_not_scaled_under_a_mask, "Your scores are not scaled where there is a mask. The division comes first, with a mask or without."),
+        Mistake(_power_before_division, "Your scores are divided by the width and then by two: in `/ d ** 1 / 2` the power binds first. `** 0.5` or `math.sqrt` gives the root."),
         Mistake(_divided_by_the_width, "Your scores are divided by the width itself. The standard deviation of a sum of so many products grows with its square root."),
         Mistake(_multiplied_by_the_root, "Your scores are multiplied by the square root of the width, so they grow where they should shrink."),
         Mistake(_root_of_the_values_width, "Your scores are divided by the root of the values' width. It is queries and keys that are multiplied: take theirs."),
@@ -311,6 +332,7 @@ scaled_dot_product_of = Exercise(
         Mistake(_mask_inverted, "Your mask hides the keys where it is True. In this course True means 'may attend'."),
         Mistake(_mask_inverted_and_nan, "Your mask hides the keys where it is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros."),
         Mistake(_mask_ignored, "Your hidden keys have a say: `mask` is not used yet."),
+        Mistake(_one_mask_for_all_queries, "Your mask is used, but not each query's own row of it: all queries see the same keys."),
         Mistake(_mask_after_softmax, "Your mask is applied after the softmax, so the weights that are left no longer sum to one. Hide the keys before it."),
         Mistake(_masked_scores_are_zero, "Your hidden scores become zero, and a score of zero is a score like any other. What score has the weight zero?"),
         Mistake(_mask_added, "Your mask is added, and adding True adds one: the hidden keys still have a say. What score has the weight zero?"),
