@@ -53,6 +53,9 @@ def test_curves_are_labelled_and_scaled():
     ax = plots.curves([1, 10, 100], {"one": [1, 2, 3], "two": [3, 2, 1]}, "x", "y", log="x")
     assert [line.get_label() for line in ax.lines] == ["one", "two"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    with_chance = plots.curves([1, 2], {"one": [0.2, 0.9]}, "x", "y", chance=0.125)
+    assert [line.get_label() for line in with_chance.lines] == ["one", "chance"]
+    assert with_chance.lines[1].get_ydata()[0] == 0.125
 
 
 def test_the_plane_shows_what_a_lookup_gives():
@@ -133,3 +136,34 @@ def test_a_matrix_has_its_zero_in_the_middle_of_the_colours():
     ax = plots.matrix(torch.tensor([[1.0, -3.0], [0.0, 2.0]], requires_grad=True), "x", "y")
     assert ax.images[0].get_clim() == (-3.0, 3.0)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+
+
+def test_a_transformers_stream_has_two_branches_in_each_block():
+    drawn = [text.get_text() for text in plots.residual_stream(layers=3).texts]
+    assert [drawn.count(part) for part in ("attention", "network", "norm", "+")] == [3, 3, 6, 6]
+    assert {"block 1", "block 2", "block 3"} <= set(drawn)
+
+
+def test_attention_maps_show_each_matrix_below_its_title():
+    weights = torch.tensor([[1.0, 0.0], [0.3, 0.7]], requires_grad=True)
+    left, right = plots.attention_maps({"one": weights, "two": weights.flip(0)}, ["a", "b"])
+    assert (left.get_title(), right.get_title()) == ("one", "two")
+    assert torch.tensor(left.images[0].get_array()).equal(weights.detach()) and left.images[0].get_clim() == (0, 1)
+    assert [label.get_text() for label in right.get_yticklabels()] == ["a", "b"]
+
+
+def test_patches_are_as_dark_as_their_weight_and_where_they_belong():
+    pictures, weights = torch.rand(2, 8, 8), torch.zeros(2, 16)
+    weights[0, 5], weights[1, 15] = 1, 1
+    rows = plots.patches_seen(pictures, weights, ["one", "two"])
+    assert [ax.get_title() for ax in rows[0]] == ["one", "two"]
+    assert torch.tensor(rows[1, 0].images[0].get_array()).nonzero().tolist() == [[2, 2], [2, 3], [3, 2], [3, 3]]
+    assert torch.tensor(rows[1, 1].images[0].get_array())[6:, 6:].all()
+
+
+def test_a_deep_network_has_its_layers_and_the_question_at_one_of_them():
+    ax = plots.deep_network(depth=5, asked_at=3)
+    words = [text.get_text() for text in ax.texts]
+    assert [f"layer {n}" in words for n in range(1, 7)] == [True] * 5 + [False]
+    assert len(ax.patches) == 6 and len({patch.get_facecolor() for patch in ax.patches}) == 2
+    assert [patch.get_y() for patch in ax.patches if patch.get_facecolor() != (1, 1, 1, 1)] == [3]

@@ -368,6 +368,36 @@ def test_shared_parameters_stay_shared():
     assert Seeds(tied, range(2)).model(1)[0].weight is not None
 
 
+@pytest.mark.parametrize("returns", [lambda *each: each[0], lambda *each: each], ids=["a tensor", "a tuple"])
+def test_what_cannot_run_side_by_side_runs_seed_by_seed(returns):
+    class Looped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 2)
+
+        def forward(self, x):
+            rows = torch.zeros(len(x), 2)
+            for i, row in enumerate(x):
+                rows[i] = self.linear(row)  # torch.vmap refuses to write into a tensor that is the same for all
+            return returns(rows, rows.sum(-1))
+
+    together, x = Seeds(Looped, range(3)), torch.randn(3, 5, 3)
+    found = together(x)
+    for seed in range(3):
+        expected = built(Looped, seed)(x[seed])
+        torch.testing.assert_close(
+            found[seed] if isinstance(found, torch.Tensor) else tuple(y[seed] for y in found), expected
+        )
+    (found if isinstance(found, torch.Tensor) else found[0]).sum().backward()
+    assert all(parameter.grad[seed].any() for parameter in together.parameters() for seed in range(3))
+
+
+def test_an_error_of_the_model_itself_is_raised():
+    together = Seeds(lambda: nn.Linear(3, 2), range(2))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        together(torch.randn(2, 5, 4))
+
+
 # ---- the loss of a translation
 
 

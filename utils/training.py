@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from utils.checkpoints import Checkpoint
 from utils.data import PAD
 
 SMOOTHED = 20  # steps that the loss shown, and compared with the goal, is the mean of
@@ -30,14 +31,26 @@ def train(
     clip: float | None = None,
     goal: float | None = None,
     label: str = "training",
+    betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0,
+    precision: torch.dtype = torch.float32,
+    compiled: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Tensor:
     """Train the model with Adam, in place; the loss of each step, (steps,), or (steps, S) for `Seeds`.
 
     `loss(model, *batch)` is one number, or one per seed (S,). The rate grows over the first `warm_up` steps and, with
-    `decay`, falls linearly towards nothing. `clip` limits the length of the gradient, for each seed by itself.
-    Every 20 steps the mean loss of these is shown, and ends the training early if it is below `goal`. Batches go to the
-    model's device. A bar shows the loss and the time left. Raises ValueError for no steps, nothing to train, or where
-    the batches run out, and FloatingPointError when the loss is no longer a finite number.
+    `decay`, falls linearly towards nothing. `clip` limits the length of the gradient, for each seed by itself. With
+    `weight_decay` it is AdamW. Every 20 steps the mean loss of these is shown, and ends the training early if it is
+    below `goal`. Batches go to the model's device. A bar shows the loss and the time left.
+
+    With precision torch.bfloat16 the model computes in that where it may (autocast); parameters stay as they are.
+    `compiled`: through torch.compile, which takes its time at the first step. With a checkpoint the training is kept in
+    its file, and one that is there goes on where it stopped, to the same result; the batches then have to be the same
+    from the start, from a seed of their own.
+
+    Raises ValueError for no steps, nothing to train, batches that run out, or a checkpoint of another training, and
+    FloatingPointError when the loss is no longer a finite number.
     """
     if steps < 1:
         raise ValueError(f"training needs at least one step, got {steps}")
@@ -45,18 +58,26 @@ def train(
     if not parameters:
         raise ValueError(f"{type(model).__name__} has no parameters that require gradients: there is nothing to train")
     place = parameters[0].device
-    optimizer = torch.optim.Adam(parameters, lr=rate)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / max(1, warm_up)) * (1 - step / steps if decay else 1.0)
     )
     seeds = len(model.seeds) if isinstance(model, Seeds) else None
     source, losses = iter(batches), []
-    with tqdm(range(steps), label) as progress:
-        for step in progress:
+    if checkpoint:
+        about = {f"shape of {name}": list(parameter.shape) for name, parameter in model.named_parameters()}
+        about |= {"number of steps": steps, "rate": rate, "warm-up": warm_up, "decay": decay, "clip": clip}
+        about |= {"betas": list(betas), "weight decay": weight_decay, "precision": str(precision)}
+        parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        losses = list(checkpoint.restore(about, parts, source).to(place))
+    forward = _compiled(model) if compiled else model
+    with tqdm(range(steps), label, initial=len(losses)) as progress:
+        for step in range(len(losses), steps):
             batch = next(source, None)
             if batch is None:
                 raise ValueError(f"the batches ran out after {step} of {steps} steps")
-            now = loss(model, *(tensor.to(place) for tensor in batch))
+            with torch.autocast(place.type, precision, enabled=precision != torch.float32):
+                now = loss(forward, *(tensor.to(place) for tensor in batch))
             optimizer.zero_grad()
             now.sum().backward()
             if clip:
@@ -64,6 +85,7 @@ def train(
             optimizer.step()
             schedule.step()
             losses.append(now.detach())
+            progress.update()
             if step % SMOOTHED == SMOOTHED - 1 or step == steps - 1:
                 recent = torch.stack(losses[-SMOOTHED:]).mean().item()
                 if not math.isfinite(recent):
@@ -71,7 +93,14 @@ def train(
                 progress.set_postfix_str(f"loss {recent:.3g}", refresh=False)
                 if goal is not None and recent < goal:
                     break
+            if checkpoint and ((step + 1) % checkpoint.every == 0 or step == steps - 1):
+                checkpoint.keep(about, parts, losses, batch)
     return torch.stack(losses).cpu()
+
+
+def _compiled(model: nn.Module) -> Callable:
+    tqdm.write(f"{type(model).__name__} is being compiled: the first step takes a minute or so")
+    return torch.compile(model)
 
 
 def _clip(parameters: Sequence[Tensor], length: float, seeds: int | None) -> None:
@@ -88,8 +117,9 @@ def _clip(parameters: Sequence[Tensor], length: float, seeds: int | None) -> Non
 class Seeds(nn.Module):
     """The same model from several seeds, side by side: parameters, inputs and outputs have a first axis for the seed.
 
-    `build()` makes one of the models, after the seed was set. Training all takes little longer than training one. The
-    model has to be one that torch.vmap can run: most are, nn.GRU, nn.LSTM and nn.RNN are not.
+    `build()` makes one of the models, after the seed was set. Training all takes little longer than training one, if
+    torch.vmap can run the model; what it cannot (nn.GRU, a loop that writes into a tensor, .item()) runs one seed after
+    the other.
     """
 
     def __init__(self, build: Callable[[], nn.Module], seeds: Sequence[int] = range(5)):
@@ -102,19 +132,31 @@ class Seeds(nn.Module):
         stacked, buffers = torch.func.stack_module_state(built)
         self.seeds = list(seeds)
         self._one = [built[0]]  # in a list: its own parameters are not to be trained
+        self._together = True
         self._names, self._buffer_names = list(stacked), list(buffers)
         for i, buffer in enumerate(buffers.values()):
             self.register_buffer(f"buffer_{i}", buffer)
         self.stacked = nn.ParameterList(nn.Parameter(x, requires_grad=x.requires_grad) for x in stacked.values())
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The output of each seed's model for its own inputs, (S, …) each."""
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The output of each seed's model for its own inputs, (S, …) each; a tuple if the model returns one."""
         parameters, buffers = self._state()
 
         def one(parameters, buffers, *inputs):
             return torch.func.functional_call(self._one[0], (parameters, buffers), inputs)
 
-        return torch.vmap(one, randomness="different")(parameters, buffers, *inputs)
+        if self._together:
+            try:
+                return torch.vmap(one, randomness="different")(parameters, buffers, *inputs)
+            except RuntimeError:  # either vmap's, or the model's own, which is raised again below
+                self._together = False
+        outputs = []
+        for i in range(len(self.seeds)):
+            own = [{name: tensor[i] for name, tensor in each.items()} for each in (parameters, buffers)]
+            outputs.append(one(*own, *(x[i] for x in inputs)))
+        if isinstance(outputs[0], tuple):
+            return tuple(torch.stack(each) for each in zip(*outputs, strict=True))
+        return torch.stack(outputs)
 
     def train(self, mode: bool = True) -> "Seeds":
         """As a module's, for the models side by side too."""

@@ -39,7 +39,8 @@ def test_a_chapter_as_handed_out_has_none(chapter, sandbox):
 def program_of(exercise, variant):
     """A notebook whose cells are the bank's own: the variant in the exercise's place, all it uses in a cell above."""
     bank = Path(sys.modules[variant.__module__].__file__).read_text()
-    helpers = ["attention/reference.py", "models/bahdanau.py", "models/multi_head.py", "models/positions.py"]
+    used = ["bahdanau", "multi_head", "positions", "transformer"]
+    helpers = ["attention/reference.py", *(f"models/{name}.py" for name in used)]
     body = "\n".join([*((ROOT / "utils" / helper).read_text() for helper in helpers), bank])
     body = re.sub(r"\b(reference|models)\.", "", body)
     body = re.sub(rf"(?<!\.)\b{exercise.name}\b", f"_the_banks_{exercise.name}", body)

@@ -1,19 +1,42 @@
 """What a later chapter needs of an earlier one."""
 
 from .bahdanau import BahdanauAttention, UniformAttention
+from .deep_network import (
+    DeepNetwork,
+    DepthReader,
+    InputReader,
+    StateReader,
+    attend_to_input,
+    table_accuracy,
+    table_loss,
+)
 from .encoder_decoder import EncoderDecoder, attention_decoder_step, fixed_context_step
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
 from .positions import rotary, sinusoidal_positions
+from .transformer import LanguageModel, SelfAttention, TransformerBlock, attention_weights, next_token_loss, sample
 
 __all__ = [
     "BahdanauAttention",
+    "DeepNetwork",
+    "DepthReader",
     "EncoderDecoder",
+    "InputReader",
+    "LanguageModel",
     "MultiHeadAttention",
+    "SelfAttention",
+    "StateReader",
+    "TransformerBlock",
     "UniformAttention",
+    "attend_to_input",
     "attention_decoder_step",
+    "attention_weights",
     "fixed_context_step",
     "merge_heads",
+    "next_token_loss",
     "rotary",
+    "sample",
     "sinusoidal_positions",
     "split_heads",
+    "table_accuracy",
+    "table_loss",
 ]

@@ -6,22 +6,29 @@ A probe knows nothing of the reference, so that it can run where the reference m
 from .decoding import beam_search
 from .functions import numerical_gradient
 from .hash_tables import hash_table
+from .layers import attend_to_input, gradient_by_layer
 from .lookups import lookup
 from .modules import bahdanau_attention, module, precomputed_keys, projections, soft_dictionary, training_steps
 from .recurrent import attention_decoder_step, fixed_context_step, gradient_by_distance
+from .transformers import language_model, sampling, transformer
 
 __all__ = [
+    "attend_to_input",
     "attention_decoder_step",
     "bahdanau_attention",
     "beam_search",
     "fixed_context_step",
     "gradient_by_distance",
+    "gradient_by_layer",
     "hash_table",
+    "language_model",
     "lookup",
     "module",
     "numerical_gradient",
     "precomputed_keys",
     "projections",
+    "sampling",
     "soft_dictionary",
     "training_steps",
+    "transformer",
 ]

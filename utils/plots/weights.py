@@ -1,4 +1,4 @@
-"""One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
+"""Pictures of a lookup: its keys, its weights, what comes back."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from torch import Tensor
 
-BLUE, GREY, INK = "#1f77b4", "#9aa0a6", "#202124"
+from .style import BLUE, GREY, INK, bare, new_axes
 
 
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
     """A dictionary's entries: each word with its colour (Tk, 3) below."""
-    ax = _axes(1.1 * len(words), 1.3)
+    ax = new_axes(1.1 * len(words), 1.3)
     ax.imshow(colours.clamp(0, 1)[None].numpy(), aspect="auto")
     ax.set_xticks(range(len(words)), words)
     ax.set_yticks([])
@@ -25,14 +25,29 @@ def entries(words: Sequence[str], colours: Tensor) -> Axes:
 
 def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, ax: Axes | None = None) -> Axes:
     """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
-    ax = ax or _axes(1.1 * len(labels) + 0.4, 2.4)
+    ax = ax or new_axes(1.1 * len(labels) + 0.4, 2.4)
     fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
     drawn = ax.bar(labels, weights.tolist(), color=fill, edgecolor=INK, linewidth=0.5)
     ax.bar_label(drawn, fmt="%.2f", padding=2, fontsize=9)
     ax.set_ylim(0, max(1.12, 1.15 * weights.max().item()))
     ax.set_ylabel("weight")
     ax.tick_params(axis="x", labelsize=9)
-    return _bare(ax)
+    return bare(ax)
+
+
+def bar_grid(columns: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
+    """Small bars between 0 and 1: a column of panels for each entry, a row for each name in it, with heights (N,)."""
+    rows = list(next(iter(columns.values())))
+    size = (2.6 * len(columns) + 0.5, 1.4 * len(rows) + 0.4)
+    _, grid = plt.subplots(len(rows), len(columns), figsize=size, sharey=True, layout="constrained", squeeze=False)
+    for panels, (title, heights) in zip(grid.T, columns.items(), strict=True):
+        for ax, row in zip(panels, rows, strict=True):
+            ax.bar(range(len(heights[row])), heights[row].tolist(), color=BLUE)
+            bare(ax).set(ylim=(0, 1.05), xticks=[])
+        panels[0].set_title(title, fontsize=10)
+    for ax, row in zip(grid[:, 0], rows, strict=True):
+        ax.set_ylabel(row, fontsize=9)
+    return grid
 
 
 def weights_by_temperature(
@@ -52,7 +67,7 @@ def weights_by_temperature(
 
 def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Axes | None = None) -> Axes:
     """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key."""
-    ax = ax or _axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
+    ax = ax or new_axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
     ax.imshow(weights.detach().numpy(), cmap="Blues", vmin=0, vmax=max(1.0, weights.max().item()), aspect="auto")
     ax.set_xticks(range(len(keys)), keys)
     ax.set_yticks(range(len(queries)), queries)
@@ -66,31 +81,57 @@ def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Ax
     return ax
 
 
-def curves(
-    x: Sequence[float],
-    lines: Mapping[str, Sequence[float]],
-    xlabel: str,
-    ylabel: str,
-    log: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """One labelled line per entry of lines, over x; `log` names the axes with a logarithmic scale ("x", "y", "xy")."""
-    ax = ax or _axes(6.2, 3.2)
-    for label, y in lines.items():
-        ax.plot(x, y, label=label, marker="o" if len(x) <= 16 else None, markersize=4)
-    if "x" in log:
-        ax.set_xscale("log")
-    if "y" in log:
-        ax.set_yscale("log")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend(frameon=False, fontsize=9)
-    ax.grid(alpha=0.25)
-    return _bare(ax)
+def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
+    """Who looks at whom in one sequence: for each head's weights (T, T) a panel, above who asks, below who answers."""
+    width = 0.8 * len(tokens) + 1.0
+    _, row = plt.subplots(1, len(heads), figsize=(width * len(heads), 2.6), layout="constrained", squeeze=False)
+    for ax, (title, weights) in zip(row[0], heads.items(), strict=True):
+        for i, shares in enumerate(weights.tolist()):
+            for j, weight in enumerate(shares):
+                ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight, alpha=0.7)
+        for x, token in enumerate(tokens):
+            ax.text(x, -0.06, token, ha="center", va="top")
+            ax.text(x, 1.06, token, ha="center", va="bottom")
+        ax.set(title=title, xlim=(-0.6, len(tokens) - 0.4), ylim=(-0.3, 1.3), xticks=[], yticks=[0, 1])
+        ax.set_yticklabels(["answers", "asks"] if ax is row[0, 0] else ["", ""])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+    return row[0]
+
+
+def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
+    """A panel for each matrix (T, T), by its title: dark where the token of the row looks at that of the column."""
+    size, turned = 0.15 * len(tokens) + 0.9, 90 if max(map(len, tokens)) > 1 else 0
+    _, row = plt.subplots(1, len(weights), figsize=(size * len(weights), size), layout="constrained", squeeze=False)
+    for ax, (title, matrix) in zip(row[0], weights.items(), strict=True):
+        ax.imshow(matrix.detach().numpy(), cmap="Blues", vmin=0, vmax=1)
+        ax.set_xticks(range(len(tokens)), tokens, fontsize=7, rotation=turned)
+        ax.set_yticks(range(len(tokens)), tokens, fontsize=7)
+        ax.set_title(title, fontsize=9)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+    row[0][0].set(xlabel="key", ylabel="query")
+    return row[0]
+
+
+def patches_seen(pictures: Tensor, weights: Tensor, titles: Sequence[str]) -> np.ndarray:
+    """Pictures (N, 8, 8), and below each how much weight (N, 16) every patch of 2 × 2 got, row by row."""
+    _, rows = plt.subplots(2, len(pictures), figsize=(1.25 * len(pictures), 2.8), layout="constrained", squeeze=False)
+    for (above, below), picture, weight, title in zip(rows.T, pictures.numpy(), weights, titles, strict=True):
+        above.imshow(picture, cmap="Greys", vmin=0, vmax=1)
+        above.set_title(title, fontsize=9)
+        below.imshow(np.kron(weight.view(4, 4).numpy(), np.ones((2, 2))), cmap="Blues", vmin=0)
+        below.contour(picture, levels=[0.5], colors=INK, linewidths=0.6)
+        for ax in (above, below):
+            ax.set(xticks=[], yticks=[])
+    rows[0, 0].set_ylabel("picture", fontsize=9)
+    rows[1, 0].set_ylabel("weight", fontsize=9)
+    return rows
 
 
 def sweep(angles: Tensor, colours: Mapping[str, Tensor], marks: Mapping[str, float]) -> Axes:
     """A strip of colours (len(angles), 3) for each entry, over the query's angle in degrees; marks name angles."""
-    ax = _axes(7.2, 0.55 * len(colours) + 0.9)
+    ax = new_axes(7.2, 0.55 * len(colours) + 0.9)
     for row, strip in enumerate(colours.values()):
         extent = (angles[0].item(), angles[-1].item(), row + 0.42, row - 0.42)
         ax.imshow(strip.detach().clamp(0, 1)[None].numpy(), extent=extent, aspect="auto", interpolation="nearest")
@@ -121,7 +162,7 @@ def plane(
     right.add_patch(plt.Rectangle((0, 0), 1, 1, color=(weights @ value).clamp(0, 1).tolist()))
     right.set(title="blended\nvalue", xticks=[], yticks=[], xlabel=to_hex((weights @ value).clamp(0, 1).tolist()))
     right.spines[:].set_visible(False)
-    _bare(left)
+    bare(left)
     return np.array([left, middle, right])
 
 
@@ -142,106 +183,6 @@ def colour_fields(
     return row[0]
 
 
-def regression(
-    x_train: Tensor, y_train: Tensor, x: Tensor, predictions: Mapping[str, Tensor], truth: Tensor | None = None
-) -> np.ndarray:
-    """Examples as points and a predicted curve over x, a panel for each entry; the truth dashed where it is known."""
-    _, row = plt.subplots(1, len(predictions), figsize=(3.1 * len(predictions), 2.7), sharey=True, layout="constrained")
-    for ax, (title, prediction) in zip(np.atleast_1d(row), predictions.items(), strict=True):
-        ax.scatter(x_train, y_train, s=14, color=GREY, label="examples")
-        if truth is not None:
-            ax.plot(x, truth, color=INK, linestyle="--", linewidth=1, label="truth")
-        ax.plot(x, prediction, color=BLUE, linewidth=2, label="prediction")
-        _bare(ax).set_title(title, fontsize=10)
-    np.atleast_1d(row)[0].legend(frameon=False, fontsize=8)
-    return row
-
-
-def seeds(results: Mapping[str, Tensor], xlabel: str, chance: float | None = None) -> Axes:
-    """A bar for the mean of each entry (S,), a point for each seed; chance as a dashed line if given."""
-    ax = _axes(6.6, 0.42 * len(results) + 0.9)
-    for row, result in enumerate(results.values()):
-        ax.barh(row, result.mean().item(), height=0.55, color=BLUE, alpha=0.35)
-        ax.scatter(result.tolist(), [row] * len(result), s=16, color=INK, zorder=2)
-    if chance is not None:
-        ax.axvline(chance, color=INK, linestyle="--", linewidth=1)
-        ax.annotate("chance", (chance, -0.55), fontsize=8, xytext=(3, 0), textcoords="offset points", va="center")
-    ax.set_yticks(range(len(results)), results)
-    ax.set(xlim=(0, 1.03), ylim=(len(results) - 0.4, -0.8), xlabel=xlabel)
-    ax.tick_params(axis="y", length=0)
-    return _bare(ax)
-
-
-def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tensor | None = None) -> Axes:
-    """A sentence read below, its translation written above: through one vector, or with weights (Tq, Tk)."""
-    columns = max(len(source), len(target)) - 1
-    ax = _axes(0.95 * columns + 2.2, 3.1)
-    xs, xt = (np.arange(len(words)) + (columns + 1 - len(words)) / 2 for words in (source, target))
-    for places, height, words, side in [(xs, 0, source, -1), (xt, 2, target, 1)]:
-        ax.scatter(places, [height] * len(places), s=330, color="white", edgecolor=INK, zorder=2)
-        ax.plot(places, [height] * len(places), color=INK, linewidth=1, zorder=1)
-        for x, word in zip(places, words, strict=True):
-            ax.annotate(word, (x, height), (0, 17 * side), textcoords="offset points", ha="center", va="center")
-    if weights is None:
-        ax.plot([xs[-1], columns / 2], [0, 1], color=INK, linewidth=1, zorder=1)
-        for x in xt:
-            ax.plot([columns / 2, x], [1, 2], color=GREY, linewidth=1, zorder=1)
-        ax.scatter(columns / 2, 1, marker="s", s=400, color=BLUE, edgecolor=INK, zorder=2)
-        ax.annotate("one vector", (columns / 2, 1), (18, 0), textcoords="offset points", va="center")
-    else:
-        for x, row in zip(xt, weights.tolist(), strict=True):
-            for start, weight in zip(xs, row, strict=True):
-                ax.plot([start, x], [0, 2], color=BLUE, linewidth=6 * weight, alpha=0.7, zorder=1)
-    ax.set(xlim=(-0.6, columns + 0.6), ylim=(-0.7, 2.7), xticks=[], yticks=[0, 2])
-    ax.set_yticklabels(["encoder\nreads", "decoder\nwrites"])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
-
-
-def bar_grid(columns: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
-    """Small bars between 0 and 1: a column of panels for each entry, a row for each name in it, with heights (N,)."""
-    rows = list(next(iter(columns.values())))
-    size = (2.6 * len(columns) + 0.5, 1.4 * len(rows) + 0.4)
-    _, grid = plt.subplots(len(rows), len(columns), figsize=size, sharey=True, layout="constrained", squeeze=False)
-    for panels, (title, heights) in zip(grid.T, columns.items(), strict=True):
-        for ax, row in zip(panels, rows, strict=True):
-            ax.bar(range(len(heights[row])), heights[row].tolist(), color=BLUE)
-            _bare(ax).set(ylim=(0, 1.05), xticks=[])
-        panels[0].set_title(title, fontsize=10)
-    for ax, row in zip(grid[:, 0], rows, strict=True):
-        ax.set_ylabel(row, fontsize=9)
-    return grid
-
-
-def matrix(values: Tensor, xlabel: str, ylabel: str) -> Axes:
-    """A matrix (rows, columns) of numbers around zero as colours, with their scale beside it."""
-    ax = _axes(0.9 + 0.09 * values.size(1), 1.0 + 0.07 * len(values))
-    reach = values.abs().max().item()
-    drawn = ax.imshow(values.detach().numpy(), cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
-    ax.figure.colorbar(drawn, ax=ax)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    return ax
-
-
-def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
-    """Who looks at whom in one sequence: for each head's weights (T, T) a panel, above who asks, below who answers."""
-    width = 0.8 * len(tokens) + 1.0
-    _, row = plt.subplots(1, len(heads), figsize=(width * len(heads), 2.6), layout="constrained", squeeze=False)
-    for ax, (title, weights) in zip(row[0], heads.items(), strict=True):
-        for i, shares in enumerate(weights.tolist()):
-            for j, weight in enumerate(shares):
-                ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight, alpha=0.7)
-        for x, token in enumerate(tokens):
-            ax.text(x, -0.06, token, ha="center", va="top")
-            ax.text(x, 1.06, token, ha="center", va="bottom")
-        ax.set(title=title, xlim=(-0.6, len(tokens) - 0.4), ylim=(-0.3, 1.3), xticks=[], yticks=[0, 1])
-        ax.set_yticklabels(["answers", "asks"] if ax is row[0, 0] else ["", ""])
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-    return row[0]
-
-
 def keys_in_plane(
     moments: Mapping[str, tuple[Tensor, Tensor]], places: Tensor, colours: Tensor, reach: float | None = None
 ) -> np.ndarray:
@@ -258,12 +199,3 @@ def keys_in_plane(
         ax.scatter(*key.T, s=55, color=value.clamp(0, 1).numpy(), edgecolor=INK, linewidth=0.8, zorder=2)
         ax.set(title=title, xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     return row[0]
-
-
-def _axes(width: float, height: float) -> Axes:
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def _bare(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax

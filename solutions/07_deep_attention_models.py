@@ -1,0 +1,670 @@
+# %% [markdown]
+# # 07 · Deep attention models
+#
+# **100 minutes.** You need [chapter 06](06_queries_keys_and_values.ipynb): multi-head attention, the causal mask, rotary positions.
+#
+# After this chapter you can
+# - build a transformer from parts that you know, line by line,
+# - train it on text that your machine has already, and say in bits per byte how good it is,
+# - let it write, and turn the temperature,
+# - show what two layers of attention find and one cannot, and read off the weights how they do it.
+
+# %%
+import sys
+
+sys.path.insert(0, "..")
+
+import torch
+
+from utils import data, plots
+from utils.checks import check, claim
+
+torch.manual_seed(0);
+
+# %%
+import math
+
+from torch import nn
+from torch.nn import functional as F
+
+from utils import models, presets, training
+
+torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
+plots.residual_stream(layers=2);
+
+# %% [markdown]
+# *A whole transformer. Each token becomes a vector, and the vectors run along the blue line, the **residual stream**. Branches read from it through a norm, and add what they found. Attention is the only place where tokens hear of each other; the network thinks about each token by itself.*
+#
+# ## Chapter 06 in one cell
+#
+# A sequence looks itself up: query, key and value all come from x. You have written all of this. Two things are new: `F.scaled_dot_product_attention` is PyTorch's fast version of your lookup (chapter 09 opens it), and since that does not keep the weights, a method computes them when you want to look.
+
+
+# %%
+def rotary(x, positions):
+    """x (..., T, Dk), each row turned by angles that grow with its position (T,)."""
+    width = x.size(-1)
+    rates = 10_000.0 ** (-torch.arange(0, width, 2, device=x.device, dtype=torch.float64) / width)  # (Dk / 2,)
+    angles = positions[:, None] * rates  # (T, Dk / 2)
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of x (B, T, d_model) to itself; turned by positions (T,) if they are given."""
+
+    def __init__(self, d_model, heads):
+        super().__init__()
+        self.heads = heads
+        self.W_q = nn.Linear(d_model, d_model, bias=False)
+        self.W_k = nn.Linear(d_model, d_model, bias=False)
+        self.W_v = nn.Linear(d_model, d_model, bias=False)
+        self.W_o = nn.Linear(d_model, d_model, bias=False)
+
+    def project(self, x, positions):
+        split = (W(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for W in (self.W_q, self.W_k, self.W_v))
+        query, key, value = split  # (B, heads, T, Dk)
+        if positions is not None:
+            query, key = rotary(query, positions), rotary(key, positions)
+        return query, key, value
+
+    def forward(self, x, positions=None, causal=False):
+        context = F.scaled_dot_product_attention(*self.project(x, positions), is_causal=causal)
+        return self.W_o(context.transpose(1, 2).flatten(2))  # (B, T, d_model)
+
+    def weights(self, x, positions=None, causal=False):
+        query, key, _ = self.project(x, positions)
+        scores = query @ key.mT / math.sqrt(query.size(-1))  # (B, heads, T, T)
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        return (scores.masked_fill(later, -torch.inf) if causal else scores).softmax(-1)
+
+
+# %%
+fast, known = SelfAttention(d_model=12, heads=3), models.MultiHeadAttention(d_model=12, heads=3)
+known.load_state_dict(fast.state_dict())  # the same maps
+x, mask = torch.randn(2, 7, 12), torch.ones(7, 7, dtype=torch.bool).tril()
+context, weights = known(x, x, x, mask)
+claim("it is chapter 06's attention of x to itself", torch.allclose(fast(x, causal=True), context, atol=1e-6))
+claim("the weights are the same", torch.allclose(fast.weights(x, causal=True), weights, atol=1e-6))
+positions = torch.arange(7)
+claim("and so are the turns", torch.allclose(rotary(x, positions), models.rotary(x, positions), atol=1e-6))
+
+# %% [markdown]
+# ## A block
+#
+# Line by line, on a sequence of two tokens. First the **norm**: each vector is divided by the root of its mean square, so that whatever is in the stream, a branch reads numbers of size one. (2, 2) becomes (1, 1); (3, −3) becomes (1, −1).
+
+# %%
+x = torch.tensor([[[2.0, 2.0], [3.0, -3.0]]])  # (B = 1, T = 2, d_model = 2)
+norm = nn.RMSNorm(2)
+norm(x).detach()
+
+# %% [markdown]
+# Next, attention reads the normed x, and what it found is *added* to the x that was there. So x is never replaced: what was in it stays readable for all later layers, and on the way back the gradient has a road without a single matrix on it. (Chapter 04 showed what a road full of matrices does.)
+
+# %%
+attention = SelfAttention(d_model=2, heads=1)
+x = x + attention(norm(x), causal=True)
+x.shape
+
+# %% [markdown]
+# Then the **network**: up to a wider layer, ReLU, down again. The same small network at every position, and no position sees another.
+
+# %%
+up, down = nn.Linear(2, 8), nn.Linear(8, 2)
+x = x + down(F.relu(up(norm(x))))
+alone = x[:, 1:] + down(F.relu(up(norm(x[:, 1:]))))
+together = x + down(F.relu(up(norm(x))))
+claim("the network gives a token the same, in company or alone", torch.allclose(alone, together[:, 1:]))
+
+# %% [markdown]
+# How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity. A hundred of them are, too. Training then turns up each branch as far as it is useful.
+#
+# ### Exercise 7.1 · A block  (12 minutes, about 10 lines)
+# Two norms, one for each branch, *before* attention and network (pre-norm). `causal` is True unless somebody says otherwise; `positions` go to the attention.
+#
+# <details><summary>Hint 1</summary>In <code>__init__</code>: <code>nn.RMSNorm(d_model)</code> twice, <code>SelfAttention(d_model, heads)</code>, and two <code>nn.Linear</code>: from d_model to d_hidden and back.</details>
+# <details><summary>Hint 2</summary><code>nn.init.zeros_(self.down.weight)</code> sets a parameter to zero. Three need it: a bias is written into the stream as well.</details>
+# <details><summary>Hint 3</summary><code>forward</code> is the two sums above, with <code>self.norm_1</code> in the first and <code>self.norm_2</code> in the second.</details>
+
+# %% exercise="TransformerBlock"
+class TransformerBlock(nn.Module):
+    """x = x + attention(norm_1(x)), then x = x + down(relu(up(norm_2(x)))).
+
+    Parts: norm_1, norm_2 (nn.RMSNorm), attention (SelfAttention), up and down (nn.Linear with bias).
+    attention.W_o and down start at zero, weight and bias, so a new block gives back its input.
+    """
+
+    def __init__(self, d_model, heads, d_hidden):
+        super().__init__()
+        # BEGIN SOLUTION
+        self.norm_1, self.norm_2 = nn.RMSNorm(d_model), nn.RMSNorm(d_model)
+        self.attention = SelfAttention(d_model, heads)
+        self.up, self.down = nn.Linear(d_model, d_hidden), nn.Linear(d_hidden, d_model)
+        for parameter in (self.attention.W_o.weight, self.down.weight, self.down.bias):
+            nn.init.zeros_(parameter)
+        # END SOLUTION
+
+    def forward(self, x, positions=None, causal=True):
+        """x (B, T, d_model) after the block; positions (T,) and causal as SelfAttention takes them."""
+        # BEGIN SOLUTION
+        x = x + self.attention(self.norm_1(x), positions, causal)
+        return x + self.down(F.relu(self.up(self.norm_2(x))))
+        # END SOLUTION
+
+
+# %%
+TransformerBlock = check("TransformerBlock", TransformerBlock)
+
+# %% [markdown] tags=["solution"]
+# The first transformer had its norms after the sums (post-norm). Then every block norms the stream itself, there is no free road any more, and training needs a careful warm-up (Xiong et al. 2020).
+
+# %%
+x = torch.randn(1, 5, 16, requires_grad=True)
+deep = nn.Sequential(*[TransformerBlock(16, heads=2, d_hidden=64) for _ in range(100)])
+y = deep(x)
+(gradient,) = torch.autograd.grad(y.sum(), x)
+claim("a hundred new blocks give back their input", torch.equal(y, x))
+claim("and pass the gradient back as it came", torch.equal(gradient, torch.ones_like(x)))
+
+# %% [markdown]
+# ## A language model
+#
+# A language model is asked one thing at every position: **what comes next?** Blocks in a row, and something at either end:
+#
+# - an **embedding** that has a vector for each token. Our tokens are bytes, 256 of them: any text will do, and there is nothing to prepare.
+# - **positions** 0, 1, 2, … for the rotary turns in every block.
+# - a last **norm** and a **head** that turns each vector into 256 logits. It starts at zero: a new model has no opinion.
+#
+# It must not look ahead, or it would read the answer. The blocks are causal already.
+#
+# ### Exercise 7.2 · A language model  (12 minutes, about 14 lines)
+# `context` is the longest sequence that the model takes. More than that is a ValueError whose message names both numbers.
+#
+# <details><summary>Hint 1</summary>A plain list hides its modules from PyTorch: <code>nn.ModuleList(… for _ in range(layers))</code>.</details>
+# <details><summary>Hint 2</summary><code>torch.arange(tokens.size(1), device=tokens.device)</code> makes the positions; every block gets the same.</details>
+# <details><summary>Hint 3</summary>At the end: <code>self.head(self.norm(x))</code>. No softmax: the loss has one.</details>
+
+# %% exercise="LanguageModel"
+class LanguageModel(nn.Module):
+    """Logits of the token after each token.
+
+    Parts: embedding (nn.Embedding), blocks (nn.ModuleList of TransformerBlock, d_hidden = 4 d_model), norm
+    (nn.RMSNorm), head (nn.Linear without bias, at zero to begin with).
+    """
+
+    def __init__(self, vocabulary, d_model, heads, layers, context):
+        super().__init__()
+        # BEGIN SOLUTION
+        self.context = context
+        self.embedding = nn.Embedding(vocabulary, d_model)
+        self.blocks = nn.ModuleList(TransformerBlock(d_model, heads, 4 * d_model) for _ in range(layers))
+        self.norm = nn.RMSNorm(d_model)
+        self.head = nn.Linear(d_model, vocabulary, bias=False)
+        nn.init.zeros_(self.head.weight)
+        # END SOLUTION
+
+    def forward(self, tokens):
+        """Logits (B, T, vocabulary) for tokens (B, T). Raises ValueError if T is above the context."""
+        # BEGIN SOLUTION
+        length = tokens.size(1)
+        if length > self.context:
+            raise ValueError(f"{length} tokens do not fit into a context of {self.context}")
+        positions = torch.arange(length, device=tokens.device)
+        x = self.embedding(tokens)  # (B, T, d_model)
+        for block in self.blocks:
+            x = block(x, positions)
+        return self.head(self.norm(x))  # (B, T, vocabulary)
+        # END SOLUTION
+
+
+# %%
+LanguageModel = check("LanguageModel", LanguageModel)
+
+# %% [markdown]
+# ## The loss
+#
+# The logits at t are an answer to "what is token t + 1?". So the logits of all positions but the last are compared with all tokens but the first, and the loss is the mean surprise, $-\log p(\text{next token})$.
+#
+# By hand, with two tokens in the vocabulary and the sequence 0, 1, 1. At the first position the logits are (0, 0): both tokens have probability ½, the surprise is log 2. At the second they are (log 3, 0): token 1 has probability ¼, log 4. The third position is not asked. The mean is (log 2 + log 4) / 2 = 1.04.
+#
+# ### Exercise 7.3 · The loss of the next token  (8 minutes, about 2 lines)
+# Targets equal to `ignore` (padding, say) have no part in it, neither in the sum nor in the count.
+#
+# <details><summary>Hint 1</summary><code>logits[:, :-1]</code> and <code>tokens[:, 1:]</code>.</details>
+# <details><summary>Hint 2</summary><code>F.cross_entropy</code> takes (N, V) and (N,): <code>flatten(0, 1)</code> and <code>flatten()</code>. It has an argument <code>ignore_index</code>.</details>
+
+
+# %% exercise="next_token_loss"
+def next_token_loss(logits, tokens, ignore=-1):
+    """Mean cross-entropy, in nats, of logits (B, T, V) at t for the token at t + 1 of tokens (B, T).
+
+    The mean is over all targets in the batch that are not `ignore`.
+    """
+    # BEGIN SOLUTION
+    predictions, targets = logits[:, :-1], tokens[:, 1:]  # (B, T - 1, V), (B, T - 1)
+    return F.cross_entropy(predictions.flatten(0, 1), targets.flatten(), ignore_index=ignore)
+    # END SOLUTION
+
+
+# %%
+next_token_loss = check("next_token_loss", next_token_loss)
+
+# %% [markdown]
+# **Predict.** A model that has never been trained, bytes as tokens. How large is its loss, in bits per byte?
+
+# %%
+untrained = LanguageModel(vocabulary=256, d_model=64, heads=4, layers=2, context=64)
+tokens = torch.randint(256, (8, 64))
+bits = next_token_loss(untrained(tokens), tokens) / math.log(2)  # from nats to bits
+print(f"{bits:.6f} bits per byte")
+claim("an untrained model needs log2(256) = 8 bits per byte", abs(bits - 8) < 1e-5)
+
+# %% [markdown]
+# No compression at all. From here it can only get better, and the first thing to look at in any training is whether it starts where it should.
+#
+# ## Text that every machine has
+#
+# Python's standard library is there already: some eleven million bytes of source. One file in twenty is held out.
+
+# %%
+text = data.source_code()
+print(f"{len(text.train):,} bytes to learn from, {len(text.held_out):,} held out. Some of these:\n")
+print(bytes(text.held_out[5000:5300].tolist()).decode(errors="replace"))
+
+# %% [markdown]
+# How good is good? Two yardsticks on the same held-out bytes. The **unigram entropy**: what a model needs that knows how frequent each byte is and nothing else. And **xz**, a good compressor at its highest setting. A language model of so many bits per byte could be used to compress the text to that size.
+
+# %%
+import lzma
+
+shares = torch.bincount(text.held_out.long()) / len(text.held_out)
+unigram = -(shares * shares.log2()).nansum().item()
+compressed = lzma.compress(bytes(text.held_out.tolist()), preset=9 | lzma.PRESET_EXTREME)
+xz = 8 * len(compressed) / len(text.held_out)
+print(f"no compression 8, unigram entropy {unigram:.2f}, xz -9e {xz:.2f} bits per byte")
+
+# %% [markdown]
+# ### How large a model?
+#
+# That depends on your machine. Three presets, as plain data in `utils/presets.py`:
+
+# %%
+for name, preset in presets.PRESETS.items():
+    with torch.device("meta"):  # shapes without numbers
+        count = sum(parameter.numel() for parameter in preset.build(LanguageModel).parameters())
+    size = f"width {preset.width}, {preset.heads} heads, {preset.layers} layers, context {preset.context}"
+    print(f"{name:10} {count / 1e6:5.1f} M parameters: {size}")
+    print(f"{'':10} {preset.steps} steps of {preset.batch}, {preset.precision}")
+
+# %% [markdown]
+# The two for a GPU compute in bfloat16 and are compiled at the first step, which takes a minute or so. They have been tried for a few steps, on a processor: **what they reach on a GPU, and in what time, has not been measured yet.** Choose one by its name. `path="large.pt"` as a further argument of `train`
+# keeps the training in a file, and after an interruption the same cell goes on from there. From a terminal, in the project's folder: `python -m utils.presets large-gpu --checkpoint large.pt`.
+#
+# **Predict.** The small one sees 0.9 million bytes of training text, once. Will it be nearer to the unigram entropy or to xz? (About 15 seconds on a CPU.)
+
+# %%
+device = training.device()
+name = "cpu" if device.type == "cpu" else "laptop-gpu"
+preset = presets.PRESETS[name]
+
+
+def text_loss(model, tokens):
+    return next_token_loss(model(tokens), tokens)
+
+
+torch.manual_seed(0)
+model = preset.build(LanguageModel).to(device)
+losses = preset.train(model, text.train, text_loss)
+
+# %%
+bits = presets.bits_per_byte(model, text.held_out, preset.context, text_loss)
+smooth = (losses / math.log(2)).unfold(0, 20, 10).mean(-1)  # the mean of 20 steps, every 10
+steps = [20 + 10 * i for i in range(len(smooth))]
+lines = {"the model, in training": smooth.tolist()}
+lines |= {name: [level] * len(smooth) for name, level in [("unigram entropy", unigram), ("xz -9e", xz)]}
+plots.curves(steps, lines, "step", "bits per byte").axhline(bits, color=plots.INK, linestyle=":");
+
+# %% [markdown]
+# *The loss falls below the unigram entropy within some fifty steps: it has learned which bytes are frequent. What comes after is spelling, words, the beginnings of syntax. The dotted line is the held-out text at the end.*
+
+# %%
+print(f"{name}: {bits:.2f} bits per byte on files it has not seen; unigram {unigram:.2f}, xz {xz:.2f}")
+claim("below 3.4 bits per byte, and far below the unigram entropy", bits < min(3.4, unigram - 1))
+if name == "cpu":
+    claim("and xz is still far ahead of it", xz < bits - 0.5)
+
+# %% [markdown]
+# (With seeds 10, 20 and 30 it was 2.74, 2.73 and 2.68.) Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood; this model sees 64 bytes, and a stretch begins without any. (The comparison is not quite fair to xz either: it starts on the held-out text from nothing. When it had read the training
+# text first, it needed 1.31 bits.) What a larger model makes of the same text is for your GPU to find out.
+#
+# ## Let it write
+#
+# The model gives probabilities. To write, draw a token, append it, ask again. Two knobs are in use: the **temperature** of chapter 02 divides the logits, and **top-k** leaves only the k likeliest tokens, so that the many unlikely ones, each with a small chance, do not add up to nonsense.
+#
+# ### Exercise 7.4 · Draw a token  (10 minutes, about 5 lines)
+# One token for each row, and all randomness from the `generator`, so that the same seed writes the same text.
+#
+# <details><summary>Hint 1</summary><code>logits.topk(top_k).values[:, -1:]</code> is the smallest logit of each row that is kept.</details>
+# <details><summary>Hint 2</summary>What is below goes to minus infinity, with <code>masked_fill</code>, which makes a new tensor.</details>
+# <details><summary>Hint 3</summary><code>torch.multinomial(probabilities, 1, generator=generator)</code> is (B, 1).</details>
+
+
+# %% exercise="sample"
+def sample(logits, temperature=1.0, top_k=None, generator=None):
+    """A token (B,) for each row of logits (B, V), drawn with probability softmax(logits / temperature).
+
+    With top_k, only among the top_k likeliest of its row. All randomness comes from the generator.
+    """
+    # BEGIN SOLUTION
+    if top_k is not None:
+        smallest = logits.topk(top_k).values[:, -1:]  # (B, 1): the last that is kept
+        logits = logits.masked_fill(logits < smallest, -torch.inf)
+    probabilities = (logits / temperature).softmax(-1)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    # END SOLUTION
+
+
+# %%
+sample = check("sample", sample)
+
+# %% [markdown] tags=["solution"]
+# Top-k comes before the softmax, so that what is left shares all of the probability. Whether the temperature divides before or after it makes no difference: the order of the logits stays.
+
+
+# %%
+@torch.no_grad()
+def write(model, beginning, length, temperature, top_k=40, seed=0):
+    """The beginning and so many bytes more."""
+    tokens = torch.tensor([list(beginning.encode())], device=device)  # (1, T)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(length):
+        logits = model(tokens[:, -preset.context :])[:, -1].cpu()  # (1, 256)
+        tokens = torch.cat([tokens, sample(logits, temperature, top_k, generator).to(device)[:, None]], 1)
+    return bytes(tokens[0].tolist()).decode(errors="replace")
+
+
+# %% [markdown]
+# **Predict.** Temperature 0.6 and temperature 1: which has more real words, which has more variety?
+
+# %%
+for temperature in (0.6, 1.0):
+    print(f"--- temperature {temperature}")
+    print(write(model, "class Reader:\n    def __init__(self", 260, temperature), "\n")
+
+# %% [markdown]
+# *Cool, it repeats the safest: short words, `self`, spaces. Warm, it invents, and more of it is wrong. After fifteen seconds it has the look of Python, not the sense.* (It computes the whole context anew for each byte. Chapter 10 does without.)
+#
+# ## What its heads look at
+#
+# Every head of every layer has its own weights. Point at a byte, or click one and use the arrow keys: the shades say where each head looks from there. (␣ is a space, ⏎ a new line.)
+
+# %%
+from utils import widgets
+
+excerpt = text.held_out[5000:5036].long()
+letters = [{" ": "␣", "\n": "⏎"}.get(letter, letter) for letter in map(chr, excerpt.tolist())]
+heads = {
+    f"layer {layer}, head {head}": weights
+    for layer, each in enumerate(models.attention_weights(model, excerpt[None].to(device)), 1)
+    for head, weights in enumerate(each[0].cpu(), 1)
+}
+figure = widgets.HeadViews(letters, heads)
+figure
+
+# %% [markdown]
+# Some heads keep close to the byte they stand at, others look far back. Measure it on more text: for every head, the mean weight on the byte just before; and the same for a model that was not trained.
+
+
+# %%
+def previous_byte(model):
+    """The mean weight that each head (layers · heads,) gives to the byte before, on held-out text."""
+    stretches = text.held_out[: 200 * 64].view(200, 64).long().to(next(model.parameters()).device)
+    layers = torch.stack(models.attention_weights(model, stretches))  # (layers, B, heads, T, T)
+    return layers.diagonal(-1, -2, -1)[..., 20:].mean((1, -1)).flatten().cpu()  # from place 20 on
+
+
+trained, control = previous_byte(model), previous_byte(untrained)
+print("trained:  ", [f"{weight:.2f}" for weight in trained.tolist()])
+print("untrained:", [f"{weight:.2f}" for weight in control.tolist()])
+claim("some head gives over a quarter of its weight to the byte before", trained.max() > 0.25)
+claim("no head of an untrained model gives a tenth", control.max() < 0.1)
+
+# %%
+chosen = [list(heads)[head] for head in (trained.argmax(), trained.argmin())]
+plots.attention_maps({title: heads[title] for title in chosen}, letters);
+
+# %% [markdown]
+# *The two heads that give the most (left) and the least (right) weight to the byte before, on the excerpt, without a running kernel. A row is the byte that looks. Everything above the diagonal is the future, and empty. Left, the dark cells keep close to the diagonal; right, they reach further back, or spread out.*
+#
+# A head that finds the byte before was made by training alone. What is it good for? The next experiment has an answer.
+#
+# ## Recall: what two layers find and one cannot
+#
+# A sequence of pairs, key and value, key and value. Then the keys again, in another order: what was the value of each? The pairing is new in every sequence, so nothing can be learned by heart: the dictionary is in the *input*. This is **associative recall**.
+
+
+# %%
+def named(tokens):
+    """Keys are the tokens 0 to 31, values 32 to 63."""
+    return [f"k{token}" if token < 32 else f"v{token - 32}" for token in tokens.tolist()]
+
+
+tokens, answers = data.associative_recall(1, torch.Generator().manual_seed(2), pairs=3)
+print("three pairs, then the questions:", *named(tokens[0]))
+print("the answers:                    ", *named(answers[0]))
+
+# %% [markdown]
+# Your `LanguageModel` can be used as it is: 64 tokens, one head, eight pairs. At each question it has to name the value. Four models, the same number of steps, the same batches:
+#
+# | | |
+# |---|---|
+# | two layers | your model |
+# | one layer | the control: is one lookup enough? |
+# | GRU, LSTM | chapter 04's kind, as wide: all pairs have to fit into a state of fixed size |
+#
+# One thing differs from the text model. The maps that started at zero start at random here, as PyTorch starts a linear map. (With the start at zero, two layers had .14 after 1200 steps, and .16 at a smaller rate: what suits one task need not suit another.)
+
+
+# %%
+class Recurrent(nn.Module):
+    """A recurrent network (nn.GRU or nn.LSTM) as a language model of 64 tokens."""
+
+    def __init__(self, kind, width=64):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(64, width), nn.Linear(width, 64)
+        self.recurrent = kind(width, width, batch_first=True)
+
+    def forward(self, tokens):
+        return self.head(self.recurrent(self.embedding(tokens))[0])
+
+
+def attentive(layers):
+    model = LanguageModel(vocabulary=64, d_model=64, heads=1, layers=layers, context=24)
+    for zero in [model.head, *(block.attention.W_o for block in model.blocks)]:
+        zero.reset_parameters()
+    return model
+
+
+# %%
+def answered(model, tokens, answers):
+    """The logits (B, 8, 64) at the questions, and the share of them that is right."""
+    logits = model(tokens)[:, -answers.size(1) :]
+    return logits, (logits.argmax(-1) == answers).float().mean().item()
+
+
+def sequences(seed):
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        yield data.associative_recall(64, generator)
+
+
+def learn_recall(name, model, rate, seed=0):
+    """Train the model, and return the share of right answers at each step."""
+    shares = []
+
+    def loss(model, tokens, answers):
+        logits, right = answered(model, tokens, answers)
+        shares.append(right)
+        return F.cross_entropy(logits.flatten(0, 1), answers.flatten())
+
+    training.train(model, sequences(seed), loss, 300, rate=rate, warm_up=50, decay=True, clip=1.0, label=name)
+    return shares
+
+
+# %% [markdown]
+# **Predict.** Which of the four will answer right? Will it come little by little, or at once? (About 12 seconds.)
+
+# %%
+torch.manual_seed(0)
+contestants = {"two layers": attentive(2), "one layer": attentive(1)}
+contestants |= {"GRU": Recurrent(nn.GRU), "LSTM": Recurrent(nn.LSTM)}
+rates = {"two layers": 5e-3, "one layer": 5e-3, "GRU": 1e-2, "LSTM": 1e-2}
+recall = {name: learn_recall(name, model, rates[name]) for name, model in contestants.items()}
+
+# %%
+smooth = {name: torch.tensor(shares).unfold(0, 10, 5).mean(-1).tolist() for name, shares in recall.items()}
+plots.curves([10 + 5 * i for i in range(len(smooth["GRU"]))], smooth, "step", "answered right");
+
+# %% [markdown]
+# *For over a hundred steps two layers do no better than one, and then, within some fifty, they can do it. One layer and the GRU reach .2, which is what guessing among the values of the sequence gives; the LSTM has not got that far.*
+
+# %%
+with torch.no_grad():
+    tokens, answers = data.associative_recall(500, torch.Generator().manual_seed(1))  # new ones
+    right = {name: answered(model, tokens, answers)[1] for name, model in contestants.items()}
+print({name: round(share, 3) for name, share in right.items()})
+claim("two layers of attention answer at least 95 % right", right["two layers"] >= 0.95)
+claim("one layer at most 35 %", right["one layer"] <= 0.35)
+claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], right["LSTM"]) <= 0.35)
+
+# %% [markdown]
+# (One seed. With seeds 10, 20 and 30 the same cells gave 1.00 for two layers each time, .19 to .21 for one, .18 to .20 for the GRU and .06 to .09 for the LSTM.)
+#
+# Mind the last words. A recurrent network with a larger state and more training can do it; how large the state must be is what the paper [Zoology](https://arxiv.org/abs/2312.04927) measures. (Twice as many steps brought our GRU to .20 and the LSTM to .15; half or twice the rate was not better.) One layer
+# is another matter: four times as many steps left it at .19, and there is a reason.
+#
+# ### How they do it
+#
+# Think of one lookup. The question is the key K. Where K stood, K is stored, and that tells nothing new. The *next* position has the value; but what is stored there, as a key, is the value, and the question does not know it. Unless somebody has left a note at that position: "I come after K".
+#
+# Two layers can: in the first, each value looks at the token before and takes a note of it. In the second, the question finds the note. Measure both on new sequences:
+
+
+# %%
+def notes(weights):
+    """The mean weight that values give to the token before them (their key)."""
+    return weights[:, 0, range(1, 16, 2), range(0, 16, 2)].mean().item()
+
+
+def finds(weights):
+    """The mean weight that questions give to the value behind their key."""
+    places = (tokens[:, 16:, None] == tokens[:, None, :16]).int().argmax(-1) + 1  # (B, 8)
+    return weights[:, 0, 16:].gather(-1, places[..., None]).mean().item()
+
+
+first, second = models.attention_weights(contestants["two layers"], tokens)  # (B, 1, 24, 24) each
+(only,) = models.attention_weights(contestants["one layer"], tokens)
+print(f"two layers: notes in layer 1 {notes(first):.2f}, finds in layer 2 {finds(second):.2f}")
+print(f"one layer:  notes {notes(only):.2f}, finds {finds(only):.2f}")
+
+# %%
+claim("layer 1: values look at their key, with over 60 % of the weight", notes(first) > 0.6)
+claim("layer 2: questions look at the value behind their key, with over 80 %", finds(second) > 0.8)
+claim("the model of one layer does neither, with under 35 %", max(notes(only), finds(only)) < 0.35)
+
+# %%
+plots.attention_maps({"layer 1": first[0, 0], "layer 2": second[0, 0]}, named(tokens[0]));
+
+# %% [markdown]
+# *One sequence. Left, in layer 1: the rows of the values have their dark cell just left of the diagonal, on their key. Right, in layer 2: the last eight rows are the questions; each looks at the value that stood behind its key.*
+#
+# Together the two are called an **induction head**: find what came before something like this, and say what came after. It was found in language models of all sizes (Olsson et al. 2022), where it appears as suddenly as here. A dictionary that one layer writes and the next one reads.
+#
+# ## Outlook: pictures
+#
+# Nothing in a block knows about text. Cut a picture into patches, give each a vector, and call them tokens: that is the vision transformer (Dosovitskiy et al. 2020). Handwritten digits of 8 × 8 grey values make 16 patches of 2 × 2. Two changes: a picture has no future, so `causal=False`; and the places are learned vectors that are added to the patches.
+
+
+# %%
+class PictureModel(nn.Module):
+    """Which digit do patches (B, 16, 4) show? Logits (B, 10). Without `places`, patches are a heap."""
+
+    def __init__(self, places=True, width=48):
+        super().__init__()
+        self.embedding, self.head = nn.Linear(4, width), nn.Linear(width, 10)
+        self.places = nn.Parameter(torch.randn(16, width) / 10) if places else 0
+        self.blocks = nn.ModuleList(TransformerBlock(width, 4, 4 * width) for _ in range(2))
+        self.norm = nn.RMSNorm(width)
+
+    def forward(self, patches):
+        x = self.embedding(patches) + self.places  # (B, 16, width)
+        for block in self.blocks:
+            x = block(x, causal=False)
+        return self.head(self.norm(x.mean(1)))  # the mean over the patches
+
+
+def digit_loss(model, patches, digit):
+    return F.cross_entropy(model(patches), digit)
+
+
+def batches(learned, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        chosen = torch.randint(len(learned.digit), (64,), generator=generator)
+        yield learned.patches[chosen], learned.digit[chosen]
+
+
+# %% [markdown]
+# **Predict.** Without places the model gets the same sixteen patches as a heap. How many digits will it still recognise, with ten to choose from? (About 6 seconds.)
+
+# %%
+learned, held_out = data.digits()
+right, viewers = {}, {}
+for name, places in [("with places", True), ("without", False)]:
+    torch.manual_seed(0)
+    viewers[name] = viewer = PictureModel(places)
+    training.train(viewer, batches(learned), digit_loss, 300, rate=3e-3, warm_up=20, decay=True, label=name)
+    with torch.no_grad():
+        right[name] = (viewer(held_out.patches).argmax(-1) == held_out.digit).float().mean().item()
+
+# %%
+print({name: round(share, 3) for name, share in right.items()})
+claim("with places at least 92 % of the held-out digits are right", right["with places"] >= 0.92)
+claim("without them, a heap of patches, at most 80 %", right["without"] <= 0.8)
+
+# %% [markdown]
+# A heap of patches says a lot about a digit: how much ink, how many corners. Not all. (With seeds 10, 20 and 30, for the model as for which digits are held out: .97, .98 and .97 with places, .77, .73 and .74 without.)
+
+# %%
+some = held_out.patches[:8]
+weights = models.attention_weights(viewers["with places"], some)[-1]  # the last layer: (8, heads, 16, 16)
+plots.patches_seen(data.pictures(some), weights.mean((1, 2)), [f"a {digit}" for digit in held_out.digit[:8].tolist()]);
+
+# %% [markdown]
+# *Eight held-out digits, and below each the weight that its patches get in the last layer, averaged over heads and queries. It is uneven: a few patches are read far more than others, and they are not the same for all. Which patch was the cause of an answer it does not say (chapter 05's warning holds).*
+#
+# ## In short
+#
+# - A transformer is a stream with branches: attention moves things between positions, the network thinks at each; both read through a norm and add.
+# - A language model predicts every next token at once; at the start it must need log(vocabulary), and bits per byte compare it with anything that compresses.
+# - Temperature and top-k decide how it writes, not what it knows.
+# - Two layers of attention recall from their own input, one cannot: the first leaves notes, the second finds them.
+# - Blocks do not care what the tokens are; the order has to be told.
+#
+# ## Quiz
+#
+# <details><summary>Where in a block can one token learn about another?</summary>In the attention alone. Norms, network and sums treat each position by itself.</details>
+# <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, a missing norm, or targets that are not what you think.</details>
+# <details><summary>Why must <code>W_o</code> and <code>down</code> start at zero together, and <code>up</code> must not?</summary>The two write into the stream; at zero, a new block is the identity. If <code>up</code> were zero as well, the hidden layer would be zero, so <code>down</code> would get no gradient, and <code>up</code> none through <code>down</code>: both would stay where they are.</details>
+# <details><summary>Why can one layer of attention not answer "what stood behind this key"?</summary>A lookup goes by content and, with rotary positions, by distance; the place of the value is neither. It has the value's content, and stands at a distance that is another one for every question. A layer before it has to write "I come after K" there first.</details>
+# <details><summary>A friend's model needs 1.2 bits per byte on this text, xz 1.6. Does it understand Python?</summary>It predicts this kind of text better than xz does. Ask what it was trained on (the library itself is on the web), and whether the held-out files were really held out.</details>
+#
+# ## To read on
+#
+# - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762), with the norms after the sums; Xiong et al. 2020, [On layer normalization in the transformer architecture](https://arxiv.org/abs/2002.04745): why before is easier.
+# - Elhage et al. 2021, [A mathematical framework for transformer circuits](https://transformer-circuits.pub/2021/framework/index.html), and Olsson et al. 2022, [In-context learning and induction heads](https://arxiv.org/abs/2209.11895).
+# - Arora et al. 2023, [Zoology](https://arxiv.org/abs/2312.04927): recall, attention and recurrent models of all kinds.
+# - Dosovitskiy et al. 2020, [An image is worth 16x16 words](https://arxiv.org/abs/2010.11929).
+# - Karpathy, [nanoGPT](https://github.com/karpathy/nanoGPT): the same model, in two files, at GPU size.

@@ -1,0 +1,44 @@
+"""One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
+
+from .measurements import curves, matrix, regression, seeds
+from .networks import deep_network, encoder_decoder, residual_stream
+from .style import BLUE, GREY, INK
+from .weights import (
+    attention_maps,
+    bar_grid,
+    bars,
+    colour_fields,
+    entries,
+    heatmap,
+    keys_in_plane,
+    lookups,
+    patches_seen,
+    plane,
+    sweep,
+    weights_by_temperature,
+)
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "INK",
+    "attention_maps",
+    "bar_grid",
+    "bars",
+    "colour_fields",
+    "curves",
+    "deep_network",
+    "encoder_decoder",
+    "entries",
+    "heatmap",
+    "keys_in_plane",
+    "lookups",
+    "matrix",
+    "patches_seen",
+    "plane",
+    "regression",
+    "residual_stream",
+    "seeds",
+    "sweep",
+    "weights_by_temperature",
+]
