@@ -18,10 +18,10 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-class MultiHeadAttention(nn.Module):
-    """Projects, looks up in each head, merges, and projects again: Concat(head_1, …, head_H) W_o.
+class HeadMaps(nn.Module):
+    """The four maps of attention in several heads: W_q, W_k, W_v and W_o, linear and without bias.
 
-    Returns the context (B, Tq, d_model) and the weights (B, heads, Tq, Tk). Source: Vaswani et al. 2017, section 3.2.2.
+    Raises ValueError if the width does not divide into the heads.
     """
 
     def __init__(self, d_model: int, heads: int):
@@ -33,6 +33,13 @@ class MultiHeadAttention(nn.Module):
         self.W_k = nn.Linear(d_model, d_model, bias=False)
         self.W_v = nn.Linear(d_model, d_model, bias=False)
         self.W_o = nn.Linear(d_model, d_model, bias=False)
+
+
+class MultiHeadAttention(HeadMaps):
+    """Projects, looks up in each head, merges, and projects again: Concat(head_1, …, head_H) W_o.
+
+    Returns the context (B, Tq, d_model) and the weights (B, heads, Tq, Tk). Source: Vaswani et al. 2017, section 3.2.2.
+    """
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """query (B, Tq, d_model), key and value (B, Tk, d_model).

@@ -6,26 +6,18 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from .multi_head import merge_heads, split_heads
+from utils.attention import reference
+
+from .multi_head import HeadMaps, merge_heads, split_heads
 from .positions import rotary
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(HeadMaps):
     """A sequence looks itself up: every position asks, and every position is a key and a value.
 
-    MultiHeadAttention(x, x, x) with the same W_q, W_k, W_v and W_o (linear maps without bias), through PyTorch's fused
-    kernels, which do not keep the weights. Source: Vaswani et al. 2017, section 3.2; rotary positions, Su et al. 2021.
+    What MultiHeadAttention(x, x, x) with the same maps gives, through PyTorch's fused kernels, which do not keep the
+    weights. Source: Vaswani et al. 2017, section 3.2; rotary positions, Su et al. 2021.
     """
-
-    def __init__(self, d_model: int, heads: int):
-        super().__init__()
-        if d_model % heads:
-            raise ValueError(f"d_model {d_model} does not divide into {heads} heads")
-        self.heads = heads
-        self.W_q = nn.Linear(d_model, d_model, bias=False)
-        self.W_k = nn.Linear(d_model, d_model, bias=False)
-        self.W_v = nn.Linear(d_model, d_model, bias=False)
-        self.W_o = nn.Linear(d_model, d_model, bias=False)
 
     def forward(self, x: Tensor, positions: Tensor | None = None, causal: bool = False) -> Tensor:
         """The context (B, T, d_model) of each position of x (B, T, d_model).
@@ -38,12 +30,8 @@ class SelfAttention(nn.Module):
 
     def weights(self, x: Tensor, positions: Tensor | None = None, causal: bool = False) -> Tensor:
         """The weights (B, heads, T, T) behind the same call of forward, by the plain formula."""
-        query, key, _ = self.project(x, positions)
-        scores = query @ key.mT / math.sqrt(query.size(-1))  # (B, heads, T, T)
-        if causal:
-            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
-            scores = scores.masked_fill(later, -math.inf)
-        return scores.softmax(-1)
+        lookup = self.project(x, positions)
+        return reference.dot_product_attention(*lookup, causal=causal, return_weights=True)[1]
 
     def project(self, x: Tensor, positions: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The query, key and value (B, heads, T, Dk) of x."""
