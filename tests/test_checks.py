@@ -1,6 +1,7 @@
 """What a reader sees: signs, sentences, claims; and that nothing an attempt does gets past the check."""
 
 import math
+import re
 import time
 
 import nbformat
@@ -162,6 +163,29 @@ def test_an_unknown_mistake_shows_the_smallest_case_that_fails():
     assert verdict.message == "Your result should sum to 1 along dim 0; it sums to 1.375 there."
     assert evidence["expected"] == "[0.125, 0.25 , 0.625]"
     assert evidence["yours"] == "[0.25 , 0.375, 0.75 ]"
+
+
+def test_a_mistake_that_explains_few_of_the_cases_is_not_named():
+    """Divided by 2, which is the root of the width where that is 4, and of the number of keys where those are 4."""
+
+    def half(query, key, value, mask=None):
+        scores = query @ key.mT / 2
+        weights = scores.softmax(-1) if mask is None else reference.masked_softmax(scores, mask)
+        return weights @ value, weights
+
+    verdict = exercises.get("scaled_dot_product").assess(half)
+    assert (verdict.status, verdict.mistake) == ("failed", None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda Tq, Tk: torch.ones(Tq, Tk, dtype=torch.int8).tril(Tk - Tq), "True and False of type torch.bool"),
+        (lambda Tq, Tk: torch.eye(Tq, Tk).bool(), r"False at \[1, 0\], where True is expected"),
+    ],
+)
+def test_a_wrong_mask_is_told_in_truth_values(wrong, words):
+    assert re.search(words, exercises.get("causal_mask").assess(wrong).message)
 
 
 def test_only_the_readers_own_lines_are_shown():

@@ -1,22 +1,22 @@
-"""Chapter 06's figure: a slider over the width, and what it does to the weights."""
+"""A slider and its bars: over the width in chapter 06, over the layers in chapter 08."""
 
 import pytest
 from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until
 
 
-@pytest.fixture(scope="module")
-def widening(lab, browser):
-    page = opened(browser, lab, "06_queries_keys_and_values.ipynb")
+@pytest.fixture(scope="module", params=["06_queries_keys_and_values.ipynb", "08_layer_thirteen.ipynb"])
+def sliding(lab, browser, request):
+    page = opened(browser, lab, request.param)
     yield page
     page.close()
 
 
 @pytest.fixture
-def bars(widening):
-    """Chapter 06's figure at its first step."""
-    figure = widening.locator(".slider-bars").first
+def bars(sliding):
+    """The chapter's figure at its first step."""
+    figure = sliding.locator(".slider-bars").first
     until(lambda: in_reach(figure, ".panels"))
-    in_kernel(widening, "figure.record = 0")
+    in_kernel(sliding, "figure.record = 0")
     until(lambda: figure.locator(".slider").input_value() == "0")
     return figure
 
@@ -33,34 +33,39 @@ def assert_shows_step(page, figure, record):
         assert numbers == pytest.approx(expected, abs=0.0051)
 
 
-def test_the_keyboard_moves_the_slider_and_not_the_notebook(widening, bars):
-    last = told(widening, "len(figure.steps) - 1")
-    assert_shows_step(widening, bars, 0)
+def test_the_keyboard_moves_the_slider_and_not_the_notebook(sliding, bars):
+    last = told(sliding, "len(figure.steps) - 1")
+    assert_shows_step(sliding, bars, 0)
     bars.locator(".slider").focus()
-    active = widening.evaluate(ACTIVE_CELL)
+    active = sliding.evaluate(ACTIVE_CELL)
     for press, record in [("ArrowRight", 1), ("End", last), ("ArrowLeft", last - 1), ("Home", 0)]:
-        widening.keyboard.press(press)
-        assert_shows_step(widening, bars, record)
-        until(lambda record=record: told(widening, "figure.record") == record)
-    assert widening.evaluate(ACTIVE_CELL) == active
+        sliding.keyboard.press(press)
+        assert_shows_step(sliding, bars, record)
+        until(lambda record=record: told(sliding, "figure.record") == record)
+    assert sliding.evaluate(ACTIVE_CELL) == active
 
 
-def test_the_bars_move_while_the_slider_is_dragged(widening, bars):
+def test_the_bars_move_while_the_slider_is_dragged(sliding, bars):
     box, seen = bars.locator(".slider").bounding_box(), set()
-    widening.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
-    widening.mouse.down()
+    sliding.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
+    sliding.mouse.down()
     for share in (0.3, 0.6, 0.97):
-        widening.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        sliding.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
         seen.add(bars.locator(".reading").inner_text())
-    widening.mouse.up()
+    sliding.mouse.up()
     assert len(seen) == 3
-    last = told(widening, "len(figure.steps) - 1")
-    until(lambda: told(widening, "figure.record") == last)
-    assert_shows_step(widening, bars, last)
+    last = told(sliding, "len(figure.steps) - 1")
+    until(lambda: told(sliding, "figure.record") == last)
+    assert_shows_step(sliding, bars, last)
 
 
-def test_the_kernel_can_set_the_step(widening, bars):
-    in_kernel(widening, "figure.record = 2")
+def test_the_kernel_can_set_the_step(sliding, bars):
+    in_kernel(sliding, "figure.record = 2")
     until(lambda: bars.locator(".slider").input_value() == "2")
-    assert_shows_step(widening, bars, 2)
-    assert widening.errors == []
+    assert_shows_step(sliding, bars, 2)
+    assert sliding.errors == []
+
+
+def test_the_dashed_line_stands_where_the_kernel_says(sliding, bars):
+    level = told(sliding, "figure.level")
+    assert bars.locator(".level").count() == (0 if level is None else len(told(sliding, "figure.titles")))
