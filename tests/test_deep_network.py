@@ -106,6 +106,8 @@ def test_layers_start_as_they_should():
     assert plain.layers[0].weight.abs().max() <= 1 / 8 and plain.layers[0].weight.std() > 0.9 / 192**0.5
     assert torch.stack([layer.weight for layer in relu.layers]).std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.03)
     assert not any(layer.bias.any() for network in (plain, relu) for layer in network.layers)
+    for layer in build(orthogonal=True).layers:
+        assert torch.allclose(layer.weight @ layer.weight.mT, 1.21 * torch.eye(64), atol=1e-4)
 
 
 def test_noise_is_a_share_of_the_state_and_different_every_time():
@@ -156,6 +158,14 @@ def test_a_reader_of_the_input_does_not_look_at_the_states_and_one_of_the_state_
     assert not torch.isclose(by_input(state, table, earlier), by_input(state, another, earlier)).all()
     assert torch.equal(by_state(state, table, earlier), by_state(state, another, earlier))
     assert not torch.isclose(by_state(state, table, earlier), by_state(state, table, others)).all()
+
+
+def test_a_reader_of_a_state_reads_the_one_it_is_told_to():
+    earlier, table = list(torch.randn(3, 6, 64)), drawn()[0]
+    last, first = StateReader(4), StateReader(4, layer=0)
+    first.load_state_dict(last.state_dict())
+    state = torch.randn(6, 64)
+    assert torch.equal(first(state, table, earlier), last(state, table, earlier[::-1]))
 
 
 def test_a_reader_looks_up_the_values_of_its_own_table():

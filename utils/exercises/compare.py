@@ -37,7 +37,8 @@ def show(value: Any) -> str:
 
 def _difference(expected, got, what) -> str | None:
     if got is None and expected is not None:
-        return f"{what} is None. Is there a `return` on every way through the function?"
+        whole = what == "your result"
+        return f"{what} is None{'. Is there a `return` on every way through the function?' if whole else '.'}"
     if isinstance(expected, Tensor):
         return _tensor_difference(expected, got, what)
     if isinstance(expected, bool) or expected is None or isinstance(expected, str):
@@ -50,7 +51,7 @@ def _difference(expected, got, what) -> str | None:
         return f"{what} should be {_kind(expected)}; it is {_kind(got)}."
     if isinstance(expected, dict):
         if expected.keys() != got.keys():
-            return f"{what} should have the entries {list(expected)}; it has {list(got)}."
+            return f"{what} {_odd_entries(list(expected), list(got))}."
         return _first(_difference(expected[name], got[name], f"{what} at {name!r}") for name in expected)
     if isinstance(expected, list | tuple):
         if len(expected) != len(got):
@@ -58,6 +59,16 @@ def _difference(expected, got, what) -> str | None:
         pairs = enumerate(zip(expected, got, strict=True))
         return _first(_difference(one, other, f"{what} at [{i}]") for i, (one, other) in pairs)
     return None if expected == got else _unequal(expected, got, what)
+
+
+def _odd_entries(expected: list, got: list) -> str:
+    missing, odd = [name for name in expected if name not in got], [name for name in got if name not in expected]
+    parts = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has {_listed(odd)} that should not be there"] * bool(odd)
+    return " and ".join(parts)
+
+
+def _listed(names: list) -> str:
+    return ", ".join(f"`{name}`" for name in names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:

@@ -33,7 +33,8 @@ class DeepNetwork(nn.Module):
     With `residual`, each layer's output is added to the state that it was given. A `reader` is asked with the state and
     the question, and what it brings is added to them. With `norm`, a layer and a head see their state through a
     LayerNorm without parameters. `noise`: every layer adds normal noise of so many times its state's root mean square,
-    always, not in training alone. Layers start as PyTorch's do, and ReLU's as He et al. (2015) advise; biases at zero.
+    always, not in training alone. Layers start as PyTorch's do, ReLU's as He et al. (2015) advise; `orthogonal` ones as
+    a rotation, times 1.1 for what tanh takes away; biases at zero.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DeepNetwork(nn.Module):
         reader: nn.Module | None = None,
         activation: str = "tanh",
         norm: bool = False,
+        orthogonal: bool = False,
         noise: float = 0.0,
     ):
         super().__init__()
@@ -59,6 +61,8 @@ class DeepNetwork(nn.Module):
             nn.init.zeros_(layer.bias)
             if activation == "relu":
                 nn.init.kaiming_normal_(layer.weight)
+            if orthogonal:
+                nn.init.orthogonal_(layer.weight, gain=1.1)
         self.sum_head, self.value_head = nn.Linear(WIDTH, NUMBERS), nn.Linear(WIDTH, VALUES)
 
     def forward(self, table: Tensor, a: Tensor, b: Tensor, question: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,15 +139,19 @@ class InputReader(SlotReader):
 
 
 class StateReader(SlotReader):
-    """Reads the state that came through the layers: a learned map makes each slot's value. The table plays no part."""
+    """Reads a state: a learned map makes each slot's value. The table itself plays no part.
 
-    def __init__(self, slots: int, attend: Callable = attend_to_input):
+    Which state: the last, after all layers before (-1), or the one after `layer` of them; 0 is the input's code.
+    """
+
+    def __init__(self, slots: int, attend: Callable = attend_to_input, layer: int = -1):
         super().__init__(slots, attend)
+        self.layer = layer
         self.W_v = nn.Parameter(torch.randn(WIDTH, slots * KEY_WIDTH) / WIDTH**0.5)
 
     def values(self, table: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        """(B, slots, 32), from the last of the states before."""
-        return (earlier[-1] @ self.W_v).unflatten(1, (-1, KEY_WIDTH))
+        """(B, slots, 32), from one of the states before."""
+        return (earlier[self.layer] @ self.W_v).unflatten(1, (-1, KEY_WIDTH))
 
 
 class DepthReader(nn.Module):

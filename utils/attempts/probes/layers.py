@@ -26,6 +26,8 @@ def gradient_by_layer(attempt, layers: str, loss: str, x: Tensor, **weights: Ten
     model = [LAYERS[layers](weights[name].clone().requires_grad_()) for name in sorted(weights)]
     attempt(model, x, LOSSES[loss])
     sizes = attempt(model, x, LOSSES[loss])
+    if x.requires_grad:
+        return "the x that was given wants a gradient now"
     return "sizes that carry a graph" if isinstance(sizes, Tensor) and sizes.requires_grad else sizes
 
 

@@ -168,6 +168,8 @@ depth_attention_of = Exercise(
         Case("as many layers as rows, places and features", query=normal(3), sources=normal(3, 3, 3, 3)),
         Case("the same, with a query for each place", query=normal(3, 3, 3), sources=normal(3, 3, 3, 3)),
         Case("one layer", query=normal(3), sources=normal(1, 2, 4, 3)),
+        Case("twenty layers", query=normal(3), sources=normal(20, 2, 1, 3)),
+        Case("twenty others", query=normal(3), sources=normal(20, 2, 1, 3)),
         Case("scores in the thousands", query=normal(4, scale=1000), sources=normal(6, 2, 3, 4)),
         Case("gradients", query=normal(4), sources=normal(3, 2, 2, 4), grad=["query", "sources"]),
         Case("gradients, a query for each place", query=normal(2, 3, 2), sources=normal(4, 2, 3, 2), grad=["query", "sources"]),

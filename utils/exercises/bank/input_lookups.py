@@ -217,6 +217,7 @@ attend_to_input_of = Exercise(
         ),
         Case("one state, one slot", **_inputs(1, 1, 3, 2, 4)),
         Case("a batch", **_inputs(3, 4, 5, 2, 6)),
+        Case("another batch of the same sizes", **_inputs(3, 4, 5, 2, 6)),
         Case("all sizes alike", **_inputs(4, 4, 4, 4, 4)),
         Case("more slots than states", **_inputs(2, 7, 3, 5, 3)),
         Case("one number for each key and value", **_inputs(3, 5, 4, 1, 1)),

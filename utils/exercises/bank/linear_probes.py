@@ -205,7 +205,7 @@ def _drawn(
 ):
     """Features within 0.2 of their label's centre, so that any sensible classifier agrees; `noise` more that say nothing.
 
-    Of the held-out labels, a third or fewer, but at least one, are changed to the next label; so is the first row's.
+    Of the held-out labels, a third or fewer, but at least one, are changed to the next label.
     """
     classes = len(centres)
     kinds = torch.arange(classes) if shares is None else torch.arange(classes).repeat_interleave(torch.tensor(shares))
@@ -213,10 +213,9 @@ def _drawn(
     order = torch.cat([torch.randperm(rows - held_out, generator=generator), torch.arange(rows - held_out, rows)])
     label = label[order]
     features = centres[label] + 0.4 * torch.rand(rows, centres.size(1), generator=generator) - 0.2
-    features = torch.cat([features, torch.rand(rows, noise, generator=generator) - 0.5], 1)
+    features = torch.cat([torch.rand(rows, noise, generator=generator) - 0.5, features], 1)
     changed = int(torch.randint(1, max(2, held_out // 3 + 1), (), generator=generator))
     places = rows - held_out + torch.randperm(held_out, generator=generator)[:changed]
-    places = torch.cat([torch.tensor([0]), places])
     label[places] = (label[places] + 1) % classes
     label = label if names is None else torch.tensor(names)[label]
     return {"features": (features * torch.tensor(scale) + torch.tensor(offset)).to(dtype), "labels": label}
@@ -225,7 +224,7 @@ def _drawn(
 def _unseen(generator):
     """The class 2 is only among the last nine rows, and three of these are of another class."""
     label = torch.tensor([0, 1] * 20 + [2, 0, 2, 1, 2, 2, 0, 2, 2])
-    centres = torch.tensor([[0.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+    centres = torch.tensor([[0.0, 0.0], [2.0, 2.0], [1.0, -1.0]])
     return {"features": centres[label] + 0.2 * torch.rand(len(label), 2, generator=generator), "labels": label}
 
 
@@ -244,9 +243,11 @@ probe_of = Exercise(
         Case("features of different sizes", **_clusters(CORNERS, 100, 20, scale=[100.0, 10.0, 1.0, 0.1, 0.03])),
         Case("small features, and a label that is rare", **_clusters(TRIANGLE, 88, 16, scale=0.01, shares=[6, 1, 1])),
         Case("more features than matter", **_clusters(CORNERS, 300, 40, noise=12)),
+        Case("eighty features before those that matter", **_clusters(CORNERS, 800, 100, noise=80)),
         Case("labels 0, 3 and 4", **_clusters(TRIANGLE, 50, 10, names=[0, 3, 4])),
         Case("a label that is only among the held-out rows", held_out=9, together=_unseen),
-        Case("more rows held out than fitted on", **_clusters(SQUARE, 60, 36)),
+        Case("more rows held out than fitted on", **_clusters(SQUARE, 200, 120)),
+        Case("as many rows and features as before, other numbers", **_clusters(SQUARE, 200, 120)),
         Case("64-bit numbers", **_clusters(CORNERS, 80, 20, dtype=torch.float64)),
     ],
     variants=[_standardised_ridge, _by_least_squares, _logistic_regression],
