@@ -122,6 +122,27 @@ def test_other_batches_are_refused(tmp_path):
         train(network(), itertools.islice(batches(), 9), squared, checkpoint=checkpoint, **RECIPE)
 
 
+def test_what_else_is_said_about_a_training_has_to_be_the_same(tmp_path):
+    path = tmp_path / "training.pt"
+    whole(network(), checkpoint=Checkpoint(path, about={"heads": 4}))
+    with pytest.raises(ValueError, match="heads 4 there, 2 here"):
+        whole(network(), checkpoint=Checkpoint(path, about={"heads": 2}))
+
+
+def test_a_place_where_nothing_can_be_kept_is_found_out_before_the_first_step(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        whole(network(), fails_at(0), checkpoint=Checkpoint(tmp_path / "file" / "training.pt"))
+
+
+def test_where_it_goes_on_is_said(tmp_path, capsys):
+    checkpoint = Checkpoint(tmp_path / "training.pt", every=10)
+    with pytest.raises(Interrupted):
+        whole(network(), fails_at(15), checkpoint=checkpoint)
+    whole(network(), checkpoint=checkpoint, label="a network")
+    assert f"a network: goes on from step 10 of 30, kept in {checkpoint.path}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04"])
 def test_a_broken_file_is_named(content, tmp_path):
     path = tmp_path / "training.pt"

@@ -48,6 +48,8 @@ def test_every_preset_goes_on_after_an_interruption(name, any_compiler, tmp_path
     resumed.load_state_dict(once.state_dict())
     losses = preset.train(once, text(), path=path)
     assert torch.equal(preset.train(resumed, text(), path=path), losses)
+    with pytest.raises(ValueError, match="of another training: heads 2 there, 4 here"):
+        dataclasses.replace(preset, heads=4).train(dataclasses.replace(preset, heads=4).build(), text(), path=path)
     with pytest.raises(ValueError, match="of another training"):
         dataclasses.replace(preset, width=16).train(dataclasses.replace(preset, width=16).build(), text(), path=path)
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,23 +26,23 @@ class Checkpoint:
     """Keeps a training in the file `path` every so many steps, and after the last.
 
     In the file: the parts of the training, its losses so far, the state of PyTorch's random numbers, the last batch.
-    `about` is plain data that says which training it is; a file of another one is refused. It appears whole or not at
-    all, so that an interruption while it is written leaves the one before.
+    `about` is plain data that says which training it is, beyond what training.train knows; a file of another one is
+    refused. It appears whole or not at all, so that an interruption while it is written leaves the one before.
     """
 
     path: Path
     every: int = 100
+    about: Mapping = field(default_factory=dict)
 
     def keep(self, about: Mapping, parts: Mapping[str, Stateful], losses: list[Tensor], batch: Batch) -> None:
         """Write the file, in place of the one before."""
         state = {
-            "about": dict(about),
+            "about": dict(about) | dict(self.about),
             "parts": {name: part.state_dict() for name, part in parts.items()},
             "losses": torch.stack(losses).cpu(),
             "batch": tuple(tensor.cpu() for tensor in batch),
             "random": _random_state(),
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with _whole(self.path) as draft:
             torch.save(state, draft)
 
@@ -50,16 +50,19 @@ class Checkpoint:
         """Bring the parts to where the file has them, take the batches of those steps, return their losses (steps,).
 
         Without a file nothing happens and there are no losses. The batches have to be the same as then. Raises
-        ValueError if they are not, or if the file is of another training.
+        ValueError if they are not, or if the file is of another training, OSError where none could be written.
         """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.path.parent):
+            pass  # better now than after the first hundred steps
         if not self.path.exists():
             return torch.empty(0)
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-            losses = state["losses"]
+            losses, kept = state["losses"], state["about"]
         except Exception:  # torch has many
             raise ValueError(f"{self.path} is no checkpoint, or a broken one; remove it to begin anew") from None
-        self._compare(state["about"], about)
+        self._compare(kept, dict(about) | dict(self.about))
         for _ in range(len(losses)):
             batch = next(batches, ())
         if len(batch) != len(state["batch"]) or not all(map(torch.equal, batch, state["batch"])):

@@ -8,6 +8,7 @@ trains one from a terminal, in a process that may be interrupted and started aga
 import argparse
 import dataclasses
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,11 @@ class Preset:
             weight_decay=self.weight_decay,
             precision=getattr(torch, self.precision),
             compiled=self.compiled,
-            checkpoint=Checkpoint(Path(path)) if path else None,
+            checkpoint=Checkpoint(Path(path), about=self._about(model)) if path else None,
         )
+
+    def _about(self, model: nn.Module) -> dict[str, str | int | float | bool]:
+        return {"class": type(model).__name__} | dataclasses.asdict(self)
 
 
 PRESETS = {
@@ -105,14 +109,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
     options = parser.parse_args(arguments)
     preset = PRESETS[options.preset]
-    if options.steps:
+    if options.steps is not None:
+        if options.steps < 1:
+            parser.error(f"training needs at least one step, got {options.steps}")
         preset = dataclasses.replace(preset, steps=options.steps)
     if training.device().type == "cpu":
         torch.set_num_threads(1)  # for small models, more threads only get in each other's way
     text = data.source_code()
     torch.manual_seed(0)
     model = preset.build().to(training.device())
-    preset.train(model, text.train, path=options.checkpoint)
+    try:
+        preset.train(model, text.train, path=options.checkpoint)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(
+            "interrupted" + (f"; the same command goes on from {options.checkpoint}" if options.checkpoint else "")
+        )
     print(f"{bits_per_byte(model, text.held_out, preset.context):.3f} bits per byte on the files held out")
 
 

@@ -70,6 +70,8 @@ def train(
         about |= {"betas": list(betas), "weight decay": weight_decay, "precision": str(precision)}
         parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
         losses = list(checkpoint.restore(about, parts, source).to(place))
+        if losses:
+            tqdm.write(f"{label}: goes on from step {len(losses)} of {steps}, kept in {checkpoint.path}")
     forward = _compiled(model) if compiled else model
     with tqdm(range(steps), label, initial=len(losses)) as progress:
         for step in range(len(losses), steps):
