@@ -102,5 +102,11 @@ def test_the_command_trains_and_says_how_good_it_is(monkeypatch, tmp_path, capsy
     monkeypatch.setattr(data, "source_code", lambda: data.SourceCode(text(), text(200)))
     presets.main(["cpu", "--steps", "3", "--checkpoint", str(tmp_path / "cpu.pt")])
     assert "bits per byte on the files held out" in capsys.readouterr().out and (tmp_path / "cpu.pt").exists()
+    with pytest.raises(SystemExit, match="number of steps 3 there, 450 here"):
+        presets.main(["cpu", "--steps", "450", "--checkpoint", str(tmp_path / "cpu.pt")])
+
+
+@pytest.mark.parametrize("arguments", [["mainframe"], ["cpu", "--steps", "0"]])
+def test_what_the_command_cannot_do_is_refused(arguments):
     with pytest.raises(SystemExit):
-        presets.main(["mainframe"])
+        presets.main(arguments)

@@ -123,9 +123,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit(
-            "interrupted" + (f"; the same command goes on from {options.checkpoint}" if options.checkpoint else "")
-        )
+        kept = f"; the same command goes on from {options.checkpoint}" if options.checkpoint else ""
+        sys.exit(f"interrupted{kept}")
     print(f"{bits_per_byte(model, text.held_out, preset.context):.3f} bits per byte on the files held out")
 
 
