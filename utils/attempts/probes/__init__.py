@@ -10,7 +10,8 @@ from .layers import attend_to_input, gradient_by_layer
 from .lookups import lookup
 from .modules import bahdanau_attention, module, precomputed_keys, projections, soft_dictionary, training_steps
 from .recurrent import attention_decoder_step, fixed_context_step, gradient_by_distance
-from .transformers import language_model, sampling, transformer
+from .sampling import sampling
+from .transformers import language_model, transformer
 
 __all__ = [
     "attend_to_input",

@@ -1,5 +1,6 @@
 """Right and wrong ways to write LanguageModel: the variants and mistakes of its exercise."""
 
+import copy
 import math
 
 import torch
@@ -107,6 +108,20 @@ class NormAfterEveryBlock(InParts):
         return self.head(x)
 
 
+class NormAfterEveryBlockToo(InParts):
+    def run(self, x, positions):
+        for block in self.blocks:
+            x = self.norm(block(x, positions))
+        return x
+
+
+class NormBeforeEveryBlock(InParts):
+    def run(self, x, positions):
+        for block in self.blocks:
+            x = block(self.norm(x), positions)
+        return x
+
+
 class NoNorm(NormUnused):
     def __init__(self, *sizes):
         super().__init__(*sizes)
@@ -123,6 +138,18 @@ class OneBlockManyTimes(InParts):
     def __init__(self, vocabulary, d_model, heads, layers, context):
         super().__init__(vocabulary, d_model, heads, layers, context)
         self.blocks = nn.ModuleList([self.blocks[0]] * layers)
+
+
+class CopiesOfOneBlock(InParts):
+    def __init__(self, vocabulary, d_model, heads, layers, context):
+        super().__init__(vocabulary, d_model, heads, layers, context)
+        self.blocks = nn.ModuleList(copy.deepcopy(self.blocks[0]) for _ in range(layers))
+
+
+class SeedsItself(InParts):
+    def __init__(self, *sizes):
+        torch.manual_seed(0)
+        super().__init__(*sizes)
 
 
 class FirstBlockEveryTime(InParts):
@@ -226,6 +253,12 @@ class EmbeddingStartsAtZero(InParts):
         nn.init.zeros_(self.embedding.weight)
 
 
+class TokenZeroIsPadding(InParts):
+    def __init__(self, vocabulary, d_model, heads, layers, context):
+        super().__init__(vocabulary, d_model, heads, layers, context)
+        self.embedding = nn.Embedding(vocabulary, d_model, padding_idx=0)
+
+
 class EmbeddingScaled(InParts):
     def embed(self, tokens):
         return self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
@@ -239,6 +272,16 @@ class Softmax(InParts):
 class LogSoftmax(InParts):
     def read(self, x):
         return super().read(x).log_softmax(-1)
+
+
+class AlwaysThirtyTwoBits(InParts):
+    def read(self, x):
+        return super().read(x).float()
+
+
+class Dropout(InParts):
+    def embed(self, tokens):
+        return F.dropout(super().embed(tokens), 0.1, self.training)
 
 
 class LastPositionOnly(InParts):
@@ -290,9 +333,26 @@ class ContextAsserted(InParts):
         assert tokens.size(1) <= self.context, f"{tokens.size(1)} tokens, context {self.context}"
 
 
+class ContextFoundOutByPyTorch(InParts):
+    def check(self, tokens):
+        pass
+
+    def positions(self, tokens):
+        return torch.arange(self.context)[: tokens.size(1)]
+
+
 class CutToTheContext(InParts):
     def forward(self, tokens):
         return super().forward(tokens[:, -self.context :])
+
+
+class PositionsOfTheFirstCall(InParts):
+    first = None
+
+    def positions(self, tokens):
+        if self.first is None:
+            self.first = super().positions(tokens)
+        return self.first
 
 
 class LengthWrittenDown(InParts):
@@ -304,6 +364,12 @@ class NoGradient(InParts):
     def run(self, x, positions):
         with torch.no_grad():
             return super().run(x, positions)
+
+
+class NoGraph(InParts):
+    @torch.no_grad()
+    def forward(self, tokens):
+        return super().forward(tokens)
 
 
 class EmbeddingDetached(InParts):

@@ -43,6 +43,14 @@ def _each(logits, tokens, ignore):
     return F.cross_entropy(logits[:, :-1].mT, tokens[:, 1:], ignore_index=ignore, reduction="none")
 
 
+def _classes_last(logits, tokens, ignore=-1):
+    return F.cross_entropy(logits[:, :-1], tokens[:, 1:], ignore_index=ignore)
+
+
+def _flattened_before_the_shift(logits, tokens, ignore=-1):
+    return F.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:], ignore_index=ignore)
+
+
 def _not_shifted(logits, tokens, ignore=-1):
     return _mean(logits, tokens, ignore)
 
@@ -92,6 +100,11 @@ def _ignored_as_inputs(logits, tokens, ignore=-1):
     return F.cross_entropy(logits[:, :-1][counts], tokens[:, 1:][counts])
 
 
+def _mask_from_the_inputs(logits, tokens, ignore=-1):
+    counts = tokens[:, :-1] != ignore
+    return (_each(logits, tokens, ignore) * counts).sum() / counts.sum()
+
+
 def _both_ends_must_count(logits, tokens, ignore=-1):
     counts = (tokens[:, :-1] != ignore) & (tokens[:, 1:] != ignore)
     return F.cross_entropy(logits[:, :-1][counts], tokens[:, 1:][counts])
@@ -116,6 +129,10 @@ def _one_for_each_target(logits, tokens, ignore=-1):
 
 def _divided_by_all_tokens(logits, tokens, ignore=-1):
     return _each(logits, tokens, ignore).sum() / (tokens != ignore).sum()
+
+
+def _divided_by_numel(logits, tokens, ignore=-1):
+    return _each(logits, tokens, ignore).sum() / tokens.numel()
 
 
 def _bits(logits, tokens, ignore=-1):
@@ -186,13 +203,13 @@ def _ends_early(generator):
     return tokens.masked_fill(torch.arange(9) >= tensor([9, 2, 4, 7])[:, None], -1)
 
 
-BY_HAND = tensor([[[0.0, 0.0], [math.log(3), 0.0], [5.0, 0.0]]])
+BY_HAND = tensor([[[0.0, 0.0], [math.log(3), 0.0], [math.log(7), 0.0], [5.0, 0.0]]])
 next_token_loss_of = Exercise(
     reference=next_token_loss,
     cases=[
-        Case("three tokens by hand: (log 2 + log 4) / 2", logits=BY_HAND, tokens=tensor([[0, 1, 1]])),
-        Case("the last one is padding, by hand: log 2", logits=BY_HAND, tokens=tensor([[0, 1, -1]])),
-        Case("token 0 is padding, by hand: log 4", logits=BY_HAND, tokens=tensor([[1, 0, 1]]), ignore=0),
+        Case("four tokens by hand: (log 2 + log 4 + log 8) / 3", logits=BY_HAND, tokens=tensor([[0, 1, 1, 1]])),
+        Case("the last one is padding, by hand: (log 2 + log 4) / 2", logits=BY_HAND, tokens=tensor([[0, 1, 1, -1]])),
+        Case("token 0 is padding, by hand: (log 4 + log 8) / 2", logits=BY_HAND, tokens=tensor([[1, 0, 1, 1]]), ignore=0),
         Case("token 0 is a token like any other", logits=normal(2, 4, 3), tokens=tensor([[0, 0, 1, 0], [2, 0, 0, 0]])),
         Case("several sequences", logits=normal(3, 5, 7), tokens=_tokens(3, 5, 7)),
         Case("everything of one size", logits=normal(4, 4, 4), tokens=_tokens(4, 4, 4)),
@@ -208,6 +225,8 @@ next_token_loss_of = Exercise(
     ],
     variants=[_by_gathering, _without_padding, _class_axis_second, _targets_rolled],
     mistakes=[
+        Mistake(_classes_last, "Your logits (B, T - 1, V) have the vocabulary last. For logits with more than two axes PyTorch looks for it on the second, (B, V, T - 1): turn them, or make one long list of positions."),
+        Mistake(_flattened_before_the_shift, "You make one long list of positions before you shift, so the end of each sequence is asked for the beginning of the next. Shift first, along the time."),
         Mistake(_not_shifted, "Your logits at t are compared with the token at t, which the model has just read: it would learn to copy. They predict the one after it."),
         Mistake(_shifted_the_wrong_way, "Your shift goes the wrong way: position t is asked for the token at t - 1, which it has seen. Drop the last logits and the first token, not the other way round."),
         Mistake(_shifted_by_two, "Your targets are two tokens ahead. Position t predicts the token at t + 1."),
@@ -220,12 +239,14 @@ next_token_loss_of = Exercise(
         Mistake(_padding_is_token_zero, "Your padding is taken for token 0, and the model has to predict it. Targets that are `ignore` have no part in the loss."),
         Mistake(_padding_counts_in_the_mean, "Your ignored targets add nothing to the sum, but they are counted when it is divided: more padding, smaller loss. Divide by the number of targets that count."),
         Mistake(_ignored_as_inputs, "You leave out the positions whose *input* is `ignore`. What counts is the target, one further on."),
+        Mistake(_mask_from_the_inputs, "Your mask says which *inputs* are `ignore`. What counts is the target, one further on."),
         Mistake(_both_ends_must_count, "You also leave out targets whose input is `ignore`. Only the target decides."),
         Mistake(_sum, "Your loss is the sum over the targets. Take their mean, so that a longer text is not a larger loss."),
         Mistake(_sum_per_sequence, "Your loss is a sum within each sequence, then a mean over them. Take one mean over all targets."),
         Mistake(_mean_of_means, "You take a mean within each sequence and then over them, so a target in a short sequence counts for more. Take one mean over all targets of the batch."),
         Mistake(_one_for_each_target, "You return a loss for each target. Return their mean, one number."),
         Mistake(_divided_by_all_tokens, "You divide by the number of tokens. The first token is no target: count the targets."),
+        Mistake(_divided_by_numel, "You divide by all entries of `tokens`. The first token of a sequence is no target, and those that are `ignore` do not count."),
         Mistake(_bits, "Your loss is in bits. That is how we shall report it; the loss itself is in nats, with the natural logarithm."),
         Mistake(_perplexity, "You return the perplexity, the exponential of the loss. Return the mean surprise itself."),
         Mistake(_softmax_before, "Your logits go through a softmax before the cross-entropy, which has one inside."),

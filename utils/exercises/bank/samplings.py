@@ -59,6 +59,14 @@ def _temperature_ignored(logits, temperature=1.0, top_k=None, generator=None):
     return _drawn(_best(logits, top_k), generator)
 
 
+def _temperature_with_a_floor(logits, temperature=1.0, top_k=None, generator=None):
+    return sample(logits, max(temperature, 0.3), top_k, generator)
+
+
+def _likeliest_when_cold(logits, temperature=1.0, top_k=None, generator=None):
+    return logits.argmax(-1) if temperature < 0.2 else sample(logits, temperature, top_k, generator)
+
+
 def _temperature_squared(logits, temperature=1.0, top_k=None, generator=None):
     return _drawn(_best(logits, top_k) / temperature**2, generator)
 
@@ -99,6 +107,17 @@ def _top_k_set_to_zero(logits, temperature=1.0, top_k=None, generator=None):
     if top_k is not None:
         logits = logits.masked_fill(logits < logits.topk(top_k).values[:, -1:], 0)
     return _drawn(logits / temperature, generator)
+
+
+def _top_k_set_low(logits, temperature=1.0, top_k=None, generator=None):
+    if top_k is not None:
+        logits = logits.masked_fill(logits < logits.topk(top_k).values[:, -1:], -100)
+    return _drawn(logits / temperature, generator)
+
+
+def _mixed_with_uniform(logits, temperature=1.0, top_k=None, generator=None):
+    probabilities = (_best(logits, top_k) / temperature).softmax(-1)
+    return torch.multinomial(0.98 * probabilities + 0.02 / logits.size(-1), 1, generator=generator)[:, 0]
 
 
 def _equal_among_the_best(logits, temperature=1.0, top_k=None, generator=None):
@@ -171,6 +190,10 @@ def _always_the_same_seed(logits, temperature=1.0, top_k=None, generator=None):
     return sample(logits, temperature, top_k, torch.Generator().manual_seed(0))
 
 
+def _generator_copied(logits, temperature=1.0, top_k=None, generator=None):
+    return sample(logits, temperature, top_k, torch.Generator().manual_seed(generator.initial_seed()))
+
+
 def _seeds_everything(logits, temperature=1.0, top_k=None, generator=None):
     torch.manual_seed(generator.initial_seed())
     return sample(logits, temperature, top_k)
@@ -216,7 +239,7 @@ def _logits(shares, temperature, beyond=(), rows=1, shift=0.0, dtype=torch.float
     def draw(generator):
         one = temperature * tensor([*shares, *beyond], dtype=torch.float64).log()
         orders = torch.rand(rows, len(one), generator=generator).argsort(1)
-        shifts = shift * torch.arange(rows, dtype=torch.float64)[:, None] + torch.rand(rows, 1, generator=generator)
+        shifts = shift * torch.arange(1, rows + 1)[:, None] + torch.rand(rows, 1, generator=generator)
         return (one[orders] + shifts).to(dtype)
 
     return Draw(draw)
@@ -238,7 +261,9 @@ sample_of = Exercise(
         Case("shares of .5, .3 and .2", ask="how often", logits=_logits(SHARES, 1), temperature=1.0),
         Case("they come out at temperature 2", ask="how often", logits=_logits(SHARES, 2), temperature=2.0),
         Case("they come out at temperature 1/2", ask="how often", logits=_logits(SHARES, 0.5), temperature=0.5),
-        Case("the best three of five", ask="how often", logits=_logits(SHARES, 1, BEYOND, rows=2), temperature=1.0, top_k=3),
+        Case("a low temperature, logits close together", ask="how often", logits=_logits((0.8, 0.2), 0.1), temperature=0.1),
+        Case("the best two of four, all near -1000", ask="how often", logits=_logits((0.7, 0.3), 1, BEYOND, shift=-1000), temperature=1.0, top_k=2),
+        Case("the best three of five", ask="how often", logits=_logits(SHARES, 1, BEYOND), temperature=1.0, top_k=3),
         Case("the best three of five, at temperature 3, in rows far apart", ask="how often", logits=_logits(SHARES, 3, BEYOND, rows=2, shift=40), temperature=3.0, top_k=3),
         Case("the best two of three, none of them likely", ask="how often", logits=_logits((0.6, 0.4), 0.7, (0.3,)), temperature=0.7, top_k=2),
         Case("top_k as large as the vocabulary", ask="how often", logits=_logits((0.4, 0.3, 0.2, 0.1), 1), temperature=1.0, top_k=4),
@@ -246,14 +271,16 @@ sample_of = Exercise(
         Case("a single token", ask="tokens", logits=torch.zeros(3, 1), temperature=2.0),
         Case("as many rows as tokens", ask="tokens", logits=_far_apart(5, 5), temperature=0.02, top_k=3),
         Case("64-bit numbers", ask="tokens", logits=Draw(lambda generator: 3 * torch.rand(4, 6, generator=generator).argsort(1).double()), temperature=0.02),
-        Case("logits in the thousands", ask="how often", logits=_logits(SHARES, 1, rows=2, shift=2000, dtype=torch.float64), temperature=1.0),
+        Case("logits in the thousands", ask="how often", logits=_logits(SHARES, 1, shift=2000, dtype=torch.float64), temperature=1.0),
         Case("the generator decides", ask="seeds", logits=torch.zeros(40, 8), temperature=1.0, seed=Draw(lambda generator: torch.randint(10**6, (), generator=generator).item())),
         Case("the generator decides among the best, too", ask="seeds", logits=torch.arange(160.0).view(40, 4) / 50, temperature=2.0, top_k=3, seed=7),
     ],
     variants=[_among_the_best, _row_by_row, _inverse_of_the_sums, _gumbel],
     mistakes=[
         Mistake(_multiplied, "You multiply by the temperature, so a higher one makes the likeliest more certain. It should make all more alike."),
-        Mistake(_temperature_ignored, "Your `temperature` is not used yet. It divides the logits before the softmax."),
+        Mistake(_temperature_ignored, "Your temperature changes nothing: it is not used, or only where it cancels out. It divides the logits before the softmax."),
+        Mistake(_temperature_with_a_floor, "Your temperature has a floor. Divide by it as it is, however low."),
+        Mistake(_likeliest_when_cold, "You take the likeliest token when the temperature is low. Where the logits are close together, the others are still to be drawn."),
         Mistake(_temperature_squared, "You divide by the temperature twice. Once is enough."),
         Mistake(_root_of_temperature, "You divide by the root of the temperature. Divide by the temperature itself."),
         Mistake(_top_k_ignored, "Your `top_k` is not used yet: tokens outside each row's best are drawn too."),
@@ -263,6 +290,8 @@ sample_of = Exercise(
         Mistake(_the_first_tokens, "You keep the first k tokens of the vocabulary. The k *likeliest* are wanted, wherever they stand."),
         Mistake(_places_among_the_best, "You return places among the sorted logits. Which token of the vocabulary stands there?"),
         Mistake(_top_k_set_to_zero, "The logits outside the best are set to zero, which is a logit like any other. What has to go in, so that the softmax gives zero?"),
+        Mistake(_top_k_set_low, "The logits outside the best are set to a low number, and where all are low their tokens are drawn. What has to go in, so that the softmax gives exactly zero?"),
+        Mistake(_mixed_with_uniform, "You give every token a little probability, those outside the best too. These are never drawn."),
         Mistake(_equal_among_the_best, "Your draw among the best takes each equally often. Their logits still count."),
         Mistake(_top_k_of_the_first_row, "You keep the first row's best tokens in every row. Each row has its own."),
         Mistake(_top_k_of_the_batch, "You keep the largest logits of the whole batch. Each row has its own best, however large another row's are."),
@@ -275,9 +304,10 @@ sample_of = Exercise(
         Mistake(_one_for_the_batch, "You draw one token and give it to every row. Each row has its own logits."),
         Mistake(_one_number_for_the_batch, "All rows share one random number, so equal rows get equal tokens. Draw for each row anew."),
         Mistake(_generator_ignored, "Your draw does not use the `generator`, so nobody can have the same text again. Hand it to the function that draws."),
-        Mistake(_numpy, "Your draw comes from NumPy's random numbers. Draw from the `generator`, so that the same seed gives the same text."),
+        Mistake(_numpy, "Your draw does not come from the `generator`, nor from PyTorch at all. Hand the generator to the function that draws, so that the same seed gives the same text."),
         Mistake(_always_the_same_seed, "You make a generator of your own, so every call draws the same. Use the one that is given."),
-        Mistake(_seeds_everything, "You seed PyTorch's own random numbers, which others use too. Hand the `generator` to the function that draws."),
+        Mistake(_generator_copied, "You make a new generator from the seed of the one that is given, which never moves on: two calls with it draw the same. Draw from the given one itself."),
+        Mistake(_seeds_everything, "Your draw uses or seeds PyTorch's own random numbers, which others use too. Hand the `generator` to the function that draws."),
         Mistake(_an_axis_too_many, "Your result is (B, 1), as `multinomial` gives it. One token for each row: (B,)."),
         Mistake(_probabilities, "You return the probabilities. Draw a token from them."),
         Mistake(_a_list, "You return a list. Return a tensor (B,) of tokens."),

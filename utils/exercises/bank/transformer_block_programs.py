@@ -92,6 +92,23 @@ class NormedStream(InParts):
         return x + self.network(x)
 
 
+class NormedStreamBeforeTheAttention(InParts):
+    def attend(self, x, positions, causal):
+        x = self.norm_1(x)
+        return x + self.attention(x, positions, causal)
+
+
+class NormedStreamBeforeTheNetwork(InParts):
+    def think(self, x):
+        x = self.norm_2(x)
+        return x + self.network(x)
+
+
+class AnotherNormAtTheEnd(InParts):
+    def think(self, x):
+        return self.norm_2(super().think(x))
+
+
 class NoResiduals(InParts):
     def attend(self, x, positions, causal):
         return self.attention(self.norm_1(x), positions, causal)
@@ -224,7 +241,8 @@ class NetworkStartsAtRandom(InParts):
 class BiasStartsAtRandom(InParts):
     def __init__(self, d_model, heads, d_hidden):
         super().__init__(d_model, heads, d_hidden)
-        nn.init.normal_(self.down.bias)
+        self.down.reset_parameters()
+        nn.init.zeros_(self.down.weight)
 
 
 class EverythingStartsAtZero(InParts):
@@ -263,6 +281,17 @@ class ReluAtTheEnd(InParts):
 class ReluAtBothLayers(InParts):
     def network(self, x):
         return F.relu(self.down(F.relu(self.up(x))))
+
+
+class SeedsItself(InParts):
+    def __init__(self, d_model, heads, d_hidden):
+        torch.manual_seed(0)
+        super().__init__(d_model, heads, d_hidden)
+
+
+class Dropout(InParts):
+    def network(self, x):
+        return F.dropout(super().network(x), 0.1, self.training)
 
 
 class PositionsNotPassedOn(InParts):
