@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from utils import exercises
 from utils.attention import reference
 from utils.checks import Feedback, check, claim
+from utils.models import split_heads
 
 
 @pytest.fixture
@@ -166,14 +167,8 @@ def test_an_unknown_mistake_shows_the_smallest_case_that_fails():
 
 
 def test_a_mistake_that_explains_few_of_the_cases_is_not_named():
-    """Divided by 2, which is the root of the width where that is 4, and of the number of keys where those are 4."""
-
-    def half(query, key, value, mask=None):
-        scores = query @ key.mT / 2
-        weights = scores.softmax(-1) if mask is None else reference.masked_softmax(scores, mask)
-        return weights @ value, weights
-
-    verdict = exercises.get("scaled_dot_product").assess(half)
+    """Wrong where a size is one; there it gives what joining the heads with the batch gives."""
+    verdict = exercises.get("split_heads").assess(lambda x, heads: split_heads(x, heads).squeeze())
     assert (verdict.status, verdict.mistake) == ("failed", None)
 
 
@@ -181,7 +176,7 @@ def test_a_mistake_that_explains_few_of_the_cases_is_not_named():
     ("wrong", "words"),
     [
         (lambda Tq, Tk: torch.ones(Tq, Tk, dtype=torch.int8).tril(Tk - Tq), "True and False of type torch.bool"),
-        (lambda Tq, Tk: torch.eye(Tq, Tk).bool(), r"False at \[1, 0\], where True is expected"),
+        (lambda Tq, Tk: reference.causal_mask(Tq, Tk).flip(1), r"False at \[0, 0\], where True is expected"),
     ],
 )
 def test_a_wrong_mask_is_told_in_truth_values(wrong, words):

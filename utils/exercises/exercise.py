@@ -196,7 +196,7 @@ class Exercise:
     def _recognise(
         self, outcomes: list[Outcome], trials: Sequence[Trial], failing: list[int], shown: int
     ) -> Mistake | None:
-        """The mistake that answers like the attempt on the case shown, on half of all at least, and on most of them.
+        """The mistake that answers like the attempt on the case shown, on a third of all at least, and on most of them.
 
         An error says little (many programs raise the same), so one that raises has to agree on every case.
         """
@@ -206,7 +206,7 @@ class Exercise:
                 continue
             alike = [_alike(self._made(mistake, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
             agreement = sum(alike) + len(trials) * sum(alike[i] for i in failing)
-            known = all(alike) if outcomes[shown].error else 2 * sum(alike) >= len(trials)
+            known = all(alike) if outcomes[shown].error else 3 * sum(alike) >= len(trials)
             if known and agreement > most:
                 best, most = mistake, agreement
         return best
