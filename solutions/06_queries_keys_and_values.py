@@ -64,7 +64,12 @@ plots.curves(widths, lines, "width d", "size of a score", log="xy");
 
 # %% [markdown]
 # *The two lines lie on each other. A sum of d independent products, each of variance one, has variance d: its standard deviation is √d.*
-#
+
+# %%
+ratios = [size / d**0.5 for size, d in zip(spread, widths, strict=True)]
+claim("to within a fifth the standard deviation is √d, at every width", max(abs(r - 1) for r in ratios) < 0.2)
+
+# %% [markdown]
 # You know from chapter 02 what large scores do: the softmax becomes hard, one key takes all, and almost nothing can be learned through it. A layer should not become harder just because it is wider. So divide by √d, and the scores are of size one at every width.
 #
 # This is the **scaled dot product** of Vaswani et al. (2017):

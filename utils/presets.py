@@ -43,7 +43,7 @@ class Preset:
         return kind(BYTES, self.width, self.heads, self.layers, self.context)
 
     def train(
-        self, model: nn.Module, text: Tensor, loss: Callable = None, seed: int = 0, path: str | Path = ""
+        self, model: nn.Module, text: Tensor, loss: Callable | None = None, seed: int = 0, path: str | Path = ""
     ) -> Tensor:
         """Train the model on the text (N,), in place: the loss of each step, in nats.
 
