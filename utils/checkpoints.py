@@ -1,7 +1,5 @@
 """A file from which an interrupted training goes on as if it had never stopped."""
 
-import contextlib
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +8,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from utils.whole_files import whole_file
 
 Batch = tuple[Tensor, ...]
 
@@ -43,7 +43,7 @@ class Checkpoint:
             "batch": tuple(tensor.cpu() for tensor in batch),
             "random": _random_state(),
         }
-        with _whole(self.path) as draft:
+        with whole_file(self.path) as draft:
             torch.save(state, draft)
 
     def restore(self, about: Mapping, parts: Mapping[str, Stateful], batches: Iterator[Batch]) -> Tensor:
@@ -90,19 +90,3 @@ def _set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
     if len(state["cuda"]) == torch.cuda.device_count() > 0:
         torch.cuda.set_rng_state_all(state["cuda"])
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Any]:
-    """A file to write to, which takes the place of `path` when all went well."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
-        try:
-            yield draft
-            draft.flush()
-            os.fsync(draft.fileno())
-            draft.close()
-            os.replace(draft.name, path)
-        except BaseException:
-            draft.close()
-            os.unlink(draft.name)
-            raise

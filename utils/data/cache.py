@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from utils.whole_files import whole_file
 
 
 def cached(name: str, build: Callable[[], Any], fits: Callable[[Any], bool] = lambda kept: True) -> Any:
@@ -27,17 +27,6 @@ def cached(name: str, build: Callable[[], Any], fits: Callable[[Any], bool] = la
     built = build()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, json.dumps(built, ensure_ascii=False))
+        with whole_file(path) as draft:
+            draft.write(json.dumps(built, ensure_ascii=False).encode())
     return built
-
-
-def _write_whole(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
-        try:
-            draft.write(text)
-            draft.close()
-            os.replace(draft.name, path)
-        except BaseException:
-            draft.close()
-            os.unlink(draft.name)
-            raise
