@@ -1,19 +1,18 @@
-"""A correct program that is not the course's own drives the rest of its chapter just as well."""
+"""A chapter on correct programs that are not the course's own."""
 
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 
 from utils import exercises
 
-CHAPTERS = Path(__file__).parents[1] / "chapters"
+CHAPTERS = Path(__file__).parents[2] / "chapters"
+NAMES = sorted(path.name for path in CHAPTERS.glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("which", [0, -1], ids=["first variants", "last variants"])
-@pytest.mark.parametrize("chapter", sorted(path.name for path in CHAPTERS.glob("*.ipynb")))
-def test_a_chapter_runs_on_correct_variants(chapter, which):
+def assert_runs_on_variants(chapter, which):
+    """Run it with the variant of that index in the place of each exercise: to the end, and every check says ✓."""
     notebook = nbformat.read(CHAPTERS / chapter, as_version=4)
     for cell in notebook.cells:
         if "exercise" in cell.metadata:
