@@ -3,7 +3,8 @@
 Knows no reference and no expected value, so that it can run where neither must be seen.
 """
 
-from .outcome import Outcome, run, torch_as_usual
+from .borrowed import borrowed
+from .outcome import Outcome, Raised, Returned, Stopped, Unanswered, run, torch_as_usual
 from .usage import Usage
 
-__all__ = ["Outcome", "Usage", "run", "torch_as_usual"]
+__all__ = ["Outcome", "Raised", "Returned", "Stopped", "Unanswered", "Usage", "borrowed", "run", "torch_as_usual"]

@@ -14,12 +14,15 @@ class TimeLimit(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeLimit in the block after so many seconds, and again until the block ends.
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise TimeLimit in the block after so many seconds, and again until the block ends; with None, never.
 
     What cannot be stopped: one call into compiled code that does not come back (it is stopped as soon as it does),
     and code that swallows every exception, again and again.
     """
+    if seconds is None:
+        yield
+        return
     in_main_thread = threading.current_thread() is threading.main_thread()
     limit = _by_signal if in_main_thread and hasattr(signal, "setitimer") else _by_watcher
     with limit(seconds):
@@ -36,10 +39,12 @@ def _by_signal(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
         yield
     finally:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except TimeLimit:  # it rang on this very line
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                break
+            except TimeLimit:  # it rang on this very line
+                continue
         signal.signal(signal.SIGALRM, previous)
 
 

@@ -1,4 +1,4 @@
-"""What a program did with given inputs: its value, its error, the inputs it changed, the gradients it passed back."""
+"""What a program did with given inputs: what it returned, changed and passed back, or how it failed."""
 
 import contextlib
 import copy
@@ -20,23 +20,47 @@ PRINTED = 2000  # characters of a program's own output that are kept
 NOT_THE_READERS = (str(Path(__file__).parents[1]), str(Path(inspect.__file__).parent), "site-packages", "dist-packages")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one run of a program gave, as data.
+    """How one run of a program ended: in one of the four ways below, and never in two of them."""
 
-    `error` is the type and the words of what it raised, and `traceback` adds the program's own lines. `stopped`: the
-    time limit ended it. `unattempted` names the function in which it met the bare `raise NotImplementedError` that an
-    exercise is handed out with. `gradients` has an entry for each input they were asked for; None = cut off.
-    """
+    printed: str = ""
 
-    value: Any = None
-    error: str | None = None
-    traceback: str = ""
-    stopped: bool = False
-    unattempted: str | None = None
+
+@dataclass(frozen=True, kw_only=True)
+class Returned(Outcome):
+    """It gave a value, may have changed inputs, and passed back the gradients that were asked for; None = cut off."""
+
+    value: Any
     changed: tuple[str, ...] = ()
     gradients: dict[str, Tensor | None] = field(default_factory=dict)
-    printed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raised(Outcome):
+    """It raised an error: its type and words; `traceback` adds the program's own lines.
+
+    `unattempted` names the function in which it met the bare `raise NotImplementedError` that an exercise is handed
+    out with.
+    """
+
+    error: str
+    traceback: str = ""
+    unattempted: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Outcome):
+    """The time limit ended it, at the lines that `traceback` tells."""
+
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unanswered(Outcome):
+    """Nobody knows what it would have done: it ended its process, say, or was not asked any more."""
+
+    why: str
 
 
 def run(
@@ -44,28 +68,27 @@ def run(
     inputs: dict[str, Any],
     grad: tuple[str, ...] = (),
     cotangent_seed: int = 0,
-    seconds: float = 5.0,
+    seconds: float | None = 5.0,
 ) -> Outcome:
     """Call with copies of the inputs; then the gradients of (value · cotangent) for the inputs named in grad.
 
-    The cotangent is drawn from its seed, in the value's shape. Whatever the call raises becomes part of the outcome;
-    after so many seconds it is stopped.
+    The cotangent is drawn from its seed, in the value's shape. Whatever the call raises becomes the outcome; after so
+    many seconds it is stopped, with None never.
     """
     leaves = {name: inputs[name].clone().requires_grad_() for name in grad}
     given = {name: leaves[name].clone() if name in grad else copy.deepcopy(inputs[name]) for name in inputs}
-    value, gradients, failure = None, {}, {}
-    printed = io.StringIO()
-    with _quiet(printed), torch_as_usual():
+    text = io.StringIO()
+    with _quiet(text), torch_as_usual():
         try:
             with time_limit(seconds):
                 value = call(given)
                 if inspect.iscoroutine(value):
                     value.close()  # or Python complains later that nobody awaited it
                 gradients = _gradients(value, leaves, cotangent_seed)
-        except BaseException as raised:  # an attempt may raise anything, SystemExit too
-            failure = _failure(raised)
+        except BaseException as error:  # an attempt may raise anything, SystemExit too
+            return _failure(error, _printed(text))
     changed = tuple(name for name in inputs if not _same(inputs[name], given[name]))
-    return Outcome(value, changed=changed, gradients=gradients, printed=printed.getvalue()[:PRINTED], **failure)
+    return Returned(value=value, changed=changed, gradients=gradients, printed=_printed(text))
 
 
 def describe_error(error: BaseException) -> str:
@@ -77,17 +100,20 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
+def _failure(error: BaseException, printed: str) -> Outcome:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not any(place in frame.filename for place in NOT_THE_READERS)]
     lines = [f"line {frame.lineno}, in {frame.name}: {frame.line}" for frame in own[-4:]]
+    told = "\n".join([*lines, describe_error(error)])
+    if isinstance(error, TimeLimit):
+        return Stopped(traceback=told, printed=printed)
     bare = isinstance(error, NotImplementedError) and not error.args
-    return {
-        "error": describe_error(error),
-        "traceback": "\n".join([*lines, describe_error(error)]),
-        "stopped": isinstance(error, TimeLimit),
-        "unattempted": frames[-1].name if bare else None,
-    }
+    unattempted = frames[-1].name if bare else None
+    return Raised(error=describe_error(error), traceback=told, unattempted=unattempted, printed=printed)
+
+
+def _printed(text: io.StringIO) -> str:
+    return text.getvalue()[:PRINTED]
 
 
 def _gradients(value: Any, leaves: dict[str, Tensor], cotangent_seed: int) -> dict:

@@ -4,19 +4,21 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from utils.attempts import Outcome, Usage, run, torch_as_usual
+from utils.attempts import Outcome, Raised, Returned, Stopped, Unanswered, Usage, run, torch_as_usual
 
 from .compare import difference, show
+from .lots import generator
 
 SECONDS = 5.0  # for all cases of one attempt together
 UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
 UNFINISHED = "Not finished: `raise NotImplementedError` still stands in `{}`."
+NOT_ASKED = Unanswered(why="it was not asked any more")
 
 
 @dataclass(frozen=True)
@@ -67,26 +69,6 @@ class Mistake:
         return self.program.__name__.strip("_")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of an attempt: its status, a message to the reader, and what it rests on.
-
-    `mistake` names the known mistake that gave the same answers; `case` the case that failed; `evidence` holds
-    what to show of it, as (label, text) pairs. `values_agree` when nothing but a gradient differs.
-    """
-
-    status: Literal["passed", "failed", "not attempted"]
-    message: str
-    mistake: str | None = None
-    case: str | None = None
-    evidence: tuple[tuple[str, str], ...] = ()
-    values_agree: bool = False
-
-    @property
-    def passed(self) -> bool:
-        return self.status == "passed"
-
-
 @dataclass(frozen=True, eq=False)
 class Trial:
     """A case with its inputs drawn and the reference's outcome on them."""
@@ -94,12 +76,60 @@ class Trial:
     case: Case
     inputs: dict[str, Any]
     cotangent_seed: int
-    expected: Outcome
+    expected: Returned
 
     @property
     def size(self) -> tuple[int, int]:
         """How much a reader has to look at: the number of inputs, then of numbers in them."""
         return len(self.inputs), sum(value.numel() for value in self.inputs.values() if isinstance(value, Tensor))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an attempt: a message to the reader, and what it rests on.
+
+    It has passed when it agrees with the reference in every one of the exercise's cases, and in no other way. `mistake`
+    names the known mistake that gave the same answers; `trial` is a case that failed, and `outcome` what became of it.
+    `values_agree` when nothing but a gradient differs.
+    """
+
+    message: str
+    cases: int = 0
+    agreed: int = 0
+    attempted: bool = True
+    mistake: str | None = None
+    trial: Trial | None = None
+    outcome: Outcome | None = None
+    values_agree: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.attempted and 0 < self.cases == self.agreed
+
+    @property
+    def status(self) -> Literal["passed", "failed", "not attempted"]:
+        return "passed" if self.passed else "failed" if self.attempted else "not attempted"
+
+    @property
+    def case(self) -> str | None:
+        """The name of the case that failed."""
+        return self.trial and self.trial.case.name
+
+    @property
+    def evidence(self) -> tuple[tuple[str, str], ...]:
+        """What to show of the case that failed, as (label, text) pairs."""
+        if self.trial is None:
+            return ()
+        pairs = [(name, show(value)) for name, value in self.trial.inputs.items()]
+        pairs.append(("expected", show(self.trial.expected.value)))
+        match self.outcome:
+            case Returned(value=value):
+                pairs.append(("yours", show(value)))
+            case Raised(traceback=lines) | Stopped(traceback=lines):
+                pairs.append(("yours", lines))
+        if self.outcome.printed:
+            pairs.append(("printed", self.outcome.printed))
+        return tuple(pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,47 +154,56 @@ class Exercise:
         object.__setattr__(self, "name", self.reference.__name__)
 
     def assess(self, attempt: Any, seed: int = 0) -> Verdict:
-        """Compare the attempt with the reference on every case, its random inputs drawn from the seed. Never raises."""
+        """Compare the attempt with the reference on every case, its random inputs drawn from the seed.
+
+        Raises RuntimeError if the reference itself fails, and nothing for what the attempt does.
+        """
         if isinstance(self.reference, type) != isinstance(attempt, type) or not callable(attempt):
             kind = "class" if isinstance(self.reference, type) else "function"
-            return Verdict("failed", f"Pass the {kind} {self.name} itself to the check; it was given {show(attempt)}.")
-        trials, outcomes = self.trials(seed), []
-        verdict = self.verdict(trials, self._attempts(attempt, trials, outcomes))
-        if verdict.case is None:
-            return verdict
-        shown = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
-        return replace(verdict, evidence=self._evidence(trials[shown], outcomes[shown]))
+            return Verdict(f"Pass the {kind} {self.name} itself to the check; it was given {show(attempt)}.")
+        trials = self.trials(seed)
+        return self.verdict(trials, self._attempts(attempt, trials))
 
     def mark(self, verdict: Verdict) -> int:
         """The points that a verdict earns."""
         return self.points if verdict.passed else self.points_for_values if verdict.values_agree else 0
 
     def verdict(self, trials: Sequence[Trial], attempted: Iterable[Outcome]) -> Verdict:
-        """What the outcomes of an attempt amount to, one for each trial; asks for no more of them than it needs."""
-        outcomes = []
-        for outcome in attempted:
+        """What the outcomes of an attempt at the trials amount to, in their order.
+
+        No more of them are asked for than are needed. A trial without an outcome counts as a case that failed.
+        """
+        outcomes: list[Outcome] = []
+        for _, outcome in zip(trials, attempted):  # noqa: B905 - there may be fewer outcomes
             outcomes.append(outcome)
-            place = outcomes[-1].unattempted
-            if place:
-                begun = isinstance(self.reference, type) and place != "__init__"
-                return Verdict("not attempted", UNFINISHED.format(place) if begun else UNATTEMPTED)
-            if outcomes[-1].stopped:
+            if isinstance(outcome, Raised) and outcome.unattempted:
+                begun = isinstance(self.reference, type) and outcome.unattempted != "__init__"
+                message = UNFINISHED.format(outcome.unattempted) if begun else UNATTEMPTED
+                return Verdict(message, len(trials), attempted=False)
+            if isinstance(outcome, Stopped | Unanswered):
                 break
-        failing = [i for i, outcome in enumerate(outcomes) if _disagreement(trials[i].expected, outcome)]
+        outcomes += [NOT_ASKED] * (len(trials) - len(outcomes))
+        wrong = [_disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
+        failing = [i for i, sentence in enumerate(wrong) if sentence]
+        agreed = len(trials) - len(failing)
         if not failing:
-            return Verdict("passed", f"{len(trials)} cases agree.")
-        shown = min(failing, key=lambda i: (outcomes[i].stopped, trials[i].size))
+            return Verdict(f"{len(trials)} cases agree.", len(trials), agreed)
+        shown = min(failing, key=lambda i: _what_to_look_at(i, trials[i], outcomes[i]))
         mistake = self._recognise(outcomes, trials, failing, shown)
-        trial, outcome = trials[shown], outcomes[shown]
-        message = mistake.sentence if mistake else _disagreement(trial.expected, outcome)
-        name = mistake and mistake.name
-        values_agree = not any(_value_disagreement(trials[i].expected, outcomes[i]) for i in failing)
-        return Verdict("failed", message, name, trial.case.name, values_agree=values_agree)
+        return Verdict(
+            mistake.sentence if mistake else wrong[shown],
+            len(trials),
+            agreed,
+            mistake=mistake and mistake.name,
+            trial=trials[shown],
+            outcome=outcomes[shown],
+            values_agree=not any(_value_disagreement(trials[i].expected, outcomes[i]) for i in failing),
+        )
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
     def trials(self, seed: int) -> tuple[Trial, ...]:
-        """Each case with inputs drawn from the seed and the reference's own outcome."""
-        return tuple(self._trial(case, 1000 * seed + i) for i, case in enumerate(self.cases))
+        """Each case with inputs drawn from the seed, all bits of which count, and the reference's own outcome."""
+        return tuple(self._trial(case, generator(seed, self.name, case.name)) for case in self.cases)
 
     @functools.cached_property
     def usage(self) -> Usage:
@@ -174,21 +213,20 @@ class Exercise:
         parameters = inspect.signature(self.reference).parameters.values()
         return Usage(in_order=tuple(p.name for p in parameters if p.default is p.empty))
 
-    def _trial(self, case: Case, seed: int) -> Trial:
-        generator = Generator().manual_seed(seed)
+    def _trial(self, case: Case, lot: Generator) -> Trial:
         with torch_as_usual():
-            inputs = case.inputs(generator)
-            cotangent_seed = torch.randint(2**62, (), generator=generator).item()
-        expected = run(functools.partial(self.usage, self.reference), inputs, case.grad, cotangent_seed)
-        if expected.error or expected.changed:
-            raise ValueError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
+            inputs = case.inputs(lot)
+            cotangent_seed = torch.randint(2**62, (), generator=lot).item()
+        reference = functools.partial(self.usage, self.reference)
+        expected = run(reference, inputs, case.grad, cotangent_seed, seconds=None)
+        if not isinstance(expected, Returned) or expected.changed:
+            raise RuntimeError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
         return Trial(case, inputs, cotangent_seed, expected)
 
-    def _attempts(self, attempt: Callable, trials: Sequence[Trial], kept: list[Outcome]) -> Iterator[Outcome]:
+    def _attempts(self, attempt: Callable, trials: Sequence[Trial]) -> Iterator[Outcome]:
         end = time.monotonic() + SECONDS
         for trial in trials:
-            kept.append(self._run(attempt, trial, max(0.01, end - time.monotonic())))
-            yield kept[-1]
+            yield self._run(attempt, trial, max(0.01, end - time.monotonic()))
 
     def _run(self, program: Callable, trial: Trial, seconds: float = SECONDS) -> Outcome:
         return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)
@@ -201,12 +239,14 @@ class Exercise:
         An error says little (many programs raise the same), so one that raises has to agree on every case.
         """
         best, most = None, 0
+        known_by = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Unanswered)]
         for mistake in self.mistakes:
             if not _alike(self._made(mistake, trials[shown]), outcomes[shown]):
                 continue
-            alike = [_alike(self._made(mistake, trials[i]), outcome) for i, outcome in enumerate(outcomes)]
-            agreement = sum(alike) + len(trials) * sum(alike[i] for i in failing)
-            known = all(alike) if outcomes[shown].error else 3 * sum(alike) >= len(trials)
+            alike = {i: _alike(self._made(mistake, trials[i]), outcomes[i]) for i in known_by}
+            agreement = sum(alike.values()) + len(trials) * sum(alike.get(i, False) for i in failing)
+            returned = isinstance(outcomes[shown], Returned)
+            known = 3 * sum(alike.values()) >= len(trials) if returned else all(alike.values())
             if known and agreement > most:
                 best, most = mistake, agreement
         return best
@@ -215,25 +255,26 @@ class Exercise:
     def _made(self, mistake: Mistake, trial: Trial) -> Outcome:
         return self._run(mistake.program, trial)
 
-    def _evidence(self, trial: Trial, outcome: Outcome) -> tuple[tuple[str, str], ...]:
-        pairs = [(name, show(value)) for name, value in trial.inputs.items()]
-        pairs.append(("expected", show(trial.expected.value)))
-        pairs.append(("yours", outcome.traceback if outcome.error else show(outcome.value)))
-        if outcome.printed:
-            pairs.append(("printed", outcome.printed))
-        return tuple(pairs)
+
+def _what_to_look_at(place: int, trial: Trial, outcome: Outcome) -> tuple:
+    """Sorts cases that failed: the smallest that was answered, else the first that was not."""
+    return (1, place) if isinstance(outcome, Stopped | Unanswered) else (0, *trial.size)
 
 
-def _disagreement(expected: Outcome, got: Outcome) -> str | None:
+def _disagreement(expected: Returned, got: Outcome) -> str | None:
     """A sentence on what differs first between two outcomes, or None."""
-    return _value_disagreement(expected, got) or _gradient_disagreement(expected.gradients, got.gradients)
+    wrong = _value_disagreement(expected, got)
+    return wrong or _gradient_disagreement(expected.gradients, got.gradients)
 
 
-def _value_disagreement(expected: Outcome, got: Outcome) -> str | None:
-    if got.stopped:
-        return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
-    if got.error:
-        return f"Your code raised {got.error.rstrip('.')}."
+def _value_disagreement(expected: Returned, got: Outcome) -> str | None:
+    match got:
+        case Stopped():
+            return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
+        case Unanswered():
+            return f"Your code gave no answer: {got.why}."
+        case Raised():
+            return f"Your code raised {got.error.rstrip('.')}."
     if got.changed:
         names = " and ".join(f"`{name}`" for name in got.changed)
         return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
@@ -261,10 +302,13 @@ def _is_zero(gradient: Tensor | None) -> bool:
 
 def _alike(one: Outcome, other: Outcome) -> bool:
     """Whether two programs did the same: the same error, or the same changes, values and gradients."""
-    if one.error and other.error:
+    if isinstance(one, Raised) and isinstance(other, Raised):
         return one.error == other.error
+    if isinstance(one, Stopped) and isinstance(other, Stopped):
+        return True
     return (
-        not (one.error or other.error)
+        isinstance(one, Returned)
+        and isinstance(other, Returned)
         and one.changed == other.changed
         and difference(one.value, other.value) is None
         and one.gradients.keys() == other.gradients.keys()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import joblib
 
-from . import batch, bubblewrap, gradebook, notebook, report, submissions
-from .submissions import STUDENTS, Submission, UnusableArguments
+from . import batch, bubblewrap, class_page, gradebook, notebook, records, submissions, tables, words
+from .submissions import STUDENTS, LeftOut, Submission, UnusableArguments
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,15 +23,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.scheduler and options.backend != "dask":
             raise UnusableArguments("--scheduler goes with --backend dask")
-        found = submissions.find(options.submissions)
+        found, left = submissions.find(options.submissions)
+        roster = options.roster and tables.roster(options.roster)
+        earlier = options.compare and tables.read(options.compare)
         if options.gradebook:
             gradebook.check(options.gradebook)
         if not options.trusted:
             bubblewrap.check()
+        if options.trusted:
+            print(f"--trusted: {words.UNSANDBOXED}", file=sys.stderr)
         with batch.opened(options.out):
             seed = batch.seed_of(options.out, options.seed)
-            settings = batch.Settings(seed, options.timeout, options.trusted, options.chapter)
-            return _grade(found, settings, options)
+            settings = batch.Settings(seed, options.timeout, options.trusted, options.chapter, batch.course())
+            graded = batch.grade(found, options.out, settings, options.jobs, options.backend, options.scheduler)
+            return _tell(found, left, graded, roster, earlier, options)
     except (UnusableArguments, bubblewrap.SandboxUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
@@ -40,27 +45,53 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _grade(found: list[Submission], settings: batch.Settings, options: argparse.Namespace) -> int:
-    if settings.trusted:
-        print(f"--trusted: {report.UNSANDBOXED}", file=sys.stderr)
-    graded = batch.grade(found, options.out, settings, options.jobs, options.backend, options.scheduler)
-    records = [graded[submission] for submission in found]
-    report.write_csv(records, options.out / report.CSV)
-    print(report.table(records))
-    print(f"Marks: {options.out / report.CSV}. For each student: {report.FEEDBACK} in {options.out / STUDENTS}.")
-    left_out = [f"{submission.path}: {why}" for submission in found if (why := graded[submission].get("not graded"))]
-    _list("Not graded, and without a mark:", left_out)
-    homeless = []
-    if options.gradebook:
-        homeless = gradebook.write(zip(found, records, strict=True), options.gradebook)
-        print(f"Written to {options.gradebook}: {len(found) - len(homeless)} of {len(found)}.")
-        _list("Not in the gradebook:", homeless)
-    return 3 if left_out or homeless else 0
+def _tell(
+    found: list[Submission],
+    left: list[LeftOut],
+    graded: dict[Submission, records.Record],
+    roster: list[str] | None,
+    earlier: list[tables.Row] | None,
+    options: argparse.Namespace,
+) -> int:
+    """Write and show what came of it: of all results in the folder, not of this run alone. Returns the exit status."""
+    out = options.out
+    kept = list((records.all_of(out) | {one.place: record for one, record in graded.items()}).values())
+    chosen = records.one_each(kept, options.one_each) if options.one_each else kept
+    missing, unknown = tables.missing(roster, kept) if roster else ([], [])
+    rows = tables.rows(chosen, missing)
+    tables.write(rows, out / tables.CSV)
+    records.write_text(out / class_page.PAGE, class_page.page(chosen, missing))
+    print(words.table(graded[submission] for submission in found))
+    print(f"Marks: {out / tables.CSV}. The class: {out / class_page.PAGE}.", end=" ")
+    print(f"For each student: {records.FEEDBACK} in {out / STUDENTS}.")
+    not_graded = [(one.path, why) for one in found if (why := graded[one].get("not graded"))]
+    tables.write_left(sorted([*not_graded, *((one.path, one.why) for one in left)]), out / tables.LEFT)
+    where = f"{out / tables.LEFT} lists them all"
+    _say("Not graded, and without a mark:", [f"{path}: {why}" for path, why in not_graded])
+    _say("Left out:", [f"{one.path}: {one.why}" for one in sorted(left, key=lambda one: not one.work)], where)
+    _say("On the roster, and nothing handed in:", missing)
+    _say("Not on the roster:", unknown)
+    if earlier is not None:
+        differences = tables.changes(earlier, rows)
+        print(words.listed(f"Since {options.compare}: {len(differences) or 'no'} changes.", differences))
+    homeless = _into_gradebook(chosen, options) if options.gradebook else []
+    return 3 if not_graded or homeless or any(one.work for one in left) else 0
 
 
-def _list(heading: str, lines: list[str]) -> None:
+def _into_gradebook(chosen: list[records.Record], options: argparse.Namespace) -> list[str]:
+    try:
+        written, homeless = gradebook.write(chosen, options.gradebook)
+    except gradebook.NotWritten as failure:
+        print(failure, file=sys.stderr)
+        return [str(failure)]
+    print(f"Written to {options.gradebook}: {written} of {len(chosen)}.")
+    _say("Not in the gradebook:", homeless)
+    return homeless
+
+
+def _say(heading: str, lines: list[str], rest: str = "") -> None:
     if lines:
-        print("\n  ".join([heading, *map(report.printable, lines)]), file=sys.stderr)
+        print(words.listed(heading, lines, rest), file=sys.stderr)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -86,6 +117,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--chapter", choices=notebook.names(), metavar="NAME", help="that was set (default: what names and cells say)"
     )
+    which = parser.add_mutually_exclusive_group()
+    for name, help in (("best", "the one with most points"), ("latest", "the one handed in last")):
+        words_for_it = f"of several notebooks of a student for a chapter, only {help} counts"
+        which.add_argument(f"--{name}", dest="one_each", action="store_const", const=name, help=words_for_it)
+    parser.add_argument("--roster", type=Path, metavar="FILE", help="students.csv: lists those who handed in nothing")
+    parser.add_argument("--compare", type=Path, metavar="OLD.csv", help="a marks.csv of before: says what has changed")
     parser.add_argument("--gradebook", type=Path, metavar="FILE", help="nbgrader's gradebook.db, to write marks into")
     return parser.parse_args(arguments)
 
@@ -103,8 +140,8 @@ def _positive(kind):
 
 def _seed(text: str) -> int:
     value = int(text)
-    if not 0 <= value < 1 << 48:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {(1 << 48) - 1}")
+    if not 0 <= value < 1 << batch.SEED_BITS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {(1 << batch.SEED_BITS) - 1}")
     return value
 
 

@@ -8,6 +8,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import resource
 import secrets
 import threading
 import time
@@ -20,12 +21,15 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from . import report
+from . import records
 from .marks import NotGraded
 from .notebook import COURSE, LARGEST
+from .records import Record
 from .submissions import Submission, UnusableArguments
 
 IMPORT = "import utils.grading.batch"
+SEED_BITS = 128
+MEMORY = 2 << 30  # bytes that a worker may take for one notebook, beyond what it has
 TRIES = 3  # at a submission alone, when workers die of it
 
 _one_at_a_time = threading.Lock()  # where a worker has several threads
@@ -33,12 +37,14 @@ _one_at_a_time = threading.Lock()  # where a worker has several threads
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides about marks: the seed of hidden cases, the seconds for each exercise, the sandbox, the chapter."""
+    """What decides about marks: the seed of hidden cases, the seconds for each exercise, the sandbox, the chapter, and
+    the course's own files, as a hash."""
 
     seed: int
     seconds: float
     trusted: bool
-    chapter: str | None = None
+    chapter: str | None
+    course: str
 
 
 @contextlib.contextmanager
@@ -54,7 +60,17 @@ def opened(out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UnusableArguments(f"another run is writing to {out}") from None
+        records.sweep(out)
         yield
+
+
+def course() -> str:
+    """A hash of all that marks hang on in the course itself: its exercises, its programs, its chapters."""
+    files = [*(COURSE / "utils").rglob("*.py"), *(COURSE / "chapters").glob("*.ipynb")]
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.relative_to(COURSE).as_posix()):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def seed_of(out: Path, wanted: int | None) -> int:
@@ -68,54 +84,55 @@ def seed_of(out: Path, wanted: int | None) -> int:
         if wanted not in (None, kept):
             raise UnusableArguments(f"the results in {out} have another seed than {wanted}: choose another folder")
         return kept
-    seed = secrets.randbits(48) if wanted is None else wanted
-    report.write_whole(path, f"{seed}\n")
+    seed = secrets.randbits(SEED_BITS) if wanted is None else wanted
+    records.write_text(path, f"{seed}\n")
     path.chmod(0o600)
     return seed
 
 
 def grade(
     submissions: list[Submission], out: Path, settings: Settings, jobs: int, backend: str, scheduler: str | None = None
-) -> dict[Submission, dict[str, Any]]:
+) -> dict[Submission, Record]:
     """A record for each submission: the one kept from an earlier run if nothing has changed, else a new one."""
-    records = {}
+    done = {}
     for submission in submissions:
-        kept = report.read(out / submission.place)
+        kept = records.read(out / submission.place)
         if kept and _still_true(kept, submission, settings):
-            records[submission] = kept
-    portions = [[submission for submission in submissions if submission not in records]]
+            if kept["extra_data"]["handed in"] != submission.handed_in:
+                kept["extra_data"]["handed in"] = submission.handed_in
+                kept = _written(kept, submission, out)
+            done[submission] = kept
+    portions = [[submission for submission in submissions if submission not in done]]
     failures = Counter()
-    bar = tqdm(total=len(submissions), initial=len(records), desc="Graded", unit="notebook", smoothing=0)
+    bar = tqdm(total=len(submissions), initial=len(done), desc="Graded", unit="notebook", smoothing=0)
     with bar, _workers(backend, jobs, scheduler):
         while portions:
             portion = portions.pop()
             try:
                 for submission, record in _graded(portion, settings):
-                    records[submission] = _written(record, submission, out)
+                    done[submission] = _written(record, submission, out)
                     bar.update()
             except Exception as error:  # a worker died, and joblib gave up on all: whose fault it was, halving shows
-                left = [submission for submission in portion if submission not in records]
+                left = [submission for submission in portion if submission not in done]
                 if len(left) == 1:
                     failures[left[0]] += 1
                     if failures[left[0]] == TRIES:
-                        records[left[0]] = _not_graded(left[0], f"the grader failed at it: {error}")
+                        record = _not_graded(left[0], f"the grader failed at it: {error}")
+                        done[left[0]] = _written(record, left[0], out)
                         continue
                 portions += [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
-    return records
+    return done
 
 
-def _written(record: dict[str, Any], submission: Submission, out: Path) -> dict[str, Any]:
+def _written(record: Record, submission: Submission, out: Path) -> Record:
     try:
-        if "not graded" in record:
-            report.remove(out / submission.place)
-        else:
-            report.write(record, out / submission.place)
+        records.write(record, out / submission.place)
     except OSError as error:
         return _not_graded(submission, f"its results cannot be written: {error}")
     return record
 
 
-def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, dict[str, Any]]]:
+def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, Record]]:
     tasks = (
         joblib.delayed(_grade_one)(submission, *_content(submission), settings, os.getpid()) for submission in rest
     )
@@ -140,7 +157,7 @@ def _content(submission: Submission) -> tuple[bytes | None, str]:
 
 def _grade_one(
     submission: Submission, content: bytes | None, why_not: str, settings: Settings, parent: int
-) -> tuple[Submission, dict[str, Any]]:
+) -> tuple[Submission, Record]:
     """In a worker: the submission and its record."""
     from . import judge  # here, not above: it imports PyTorch
 
@@ -149,13 +166,13 @@ def _grade_one(
         return submission, _not_graded(submission, why_not)
     name = settings.chapter or f"{submission.assignment or ''}/{submission.path.name}"
     try:
-        with _one_at_a_time:
+        with _one_at_a_time, _limited_memory():
             marks = judge.grade(content, name, _sandbox(settings.trusted), settings.seed, settings.seconds)
     except NotGraded as error:
         return submission, _not_graded(submission, str(error))
     except Exception as error:  # ours, whatever it is: no reason to stop the others, nor to mark this one down
         return submission, _not_graded(submission, f"the judge failed: {type(error).__name__}: {error}")
-    return submission, report.record(marks, _origin(submission) | _decided(content, settings))
+    return submission, records.of_marks(marks, _origin(submission) | _decided(content, settings))
 
 
 @functools.cache
@@ -231,17 +248,35 @@ def _course_on_the_path() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def _still_true(kept: dict[str, Any], submission: Submission, settings: Settings) -> bool:
+@contextlib.contextmanager
+def _limited_memory() -> Iterator[None]:
+    """No more memory than one notebook may take. What is started meanwhile has the same limit, and may raise it."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    most = [limit for limit in before if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([mapped + MEMORY, *most]), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _still_true(kept: Record, submission: Submission, settings: Settings) -> bool:
     content, _ = _content(submission)
     return content is not None and kept.get("extra_data", {}).items() >= _decided(content, settings).items()
 
 
-def _not_graded(submission: Submission, why: str) -> dict[str, Any]:
-    return {"not graded": why, "extra_data": _origin(submission)}
+def _not_graded(submission: Submission, why: str) -> Record:
+    return records.not_graded(why, _origin(submission))
 
 
 def _origin(submission: Submission) -> dict[str, Any]:
-    return {"student": submission.student, "assignment": submission.assignment, "file": submission.path.name}
+    return {
+        "student": submission.student,
+        "assignment": submission.assignment,
+        "file": submission.path.name,
+        "handed in": submission.handed_in,
+    }
 
 
 def _decided(content: bytes, settings: Settings) -> dict[str, Any]:
@@ -251,4 +286,5 @@ def _decided(content: bytes, settings: Settings) -> dict[str, Any]:
         "seconds": settings.seconds,
         "sandboxed": not settings.trusted,
         "set": settings.chapter,
+        "course": settings.course,
     }

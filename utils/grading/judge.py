@@ -1,200 +1,232 @@
 """Marks a notebook: sends inputs to runners and compares their answers here, in the one process that knows verdicts."""
 
-import builtins
+import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from utils import exercises
-from utils.attempts import Outcome
+from utils.attempts import Outcome, Raised, Stopped, Unanswered
+from utils.attempts.limits import TimeLimit, time_limit
 from utils.exercises import Exercise, Verdict
 from utils.exercises.compare import difference
-from utils.exercises.exercise import Trial
+from utils.exercises.exercise import UNATTEMPTED, Trial
 
-from . import notebook
-from .inside.runner import ANSWER
+from . import answers, notebook
+from .answers import Loaded
 from .inside.wire import Malformed, TooLarge
+from .kinds import Kind
 from .marks import Mark, Marks, NotGraded
 from .notebook import Answers, Chapter
-from .report import printable
 from .sandbox import Died, Runner, Sandbox, SandboxFailure
 
-SECONDS = 5.0  # for all cases of one exercise together, as in a notebook
+SECONDS = 5.0  # for all cases of one exercise together, as in a notebook, and as much for its cells
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
-TOO_LONG = Outcome(error="TimeLimit", stopped=True)
+READING = 20.0  # seconds in which a file has to become cells
 TRIES = 3  # at one exercise, when the sandbox fails
+ENDS = {Died: Kind.ENDED, TooLarge: Kind.TOO_LARGE, Malformed: Kind.NO_ANSWER}
+FORGOTTEN = re.compile("(NameError|AttributeError)\\b")  # what a cell left out may have been for
+MISSING_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
 
 
 def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: float = SECONDS) -> Marks:
-    """The marks of a notebook, its hidden cases drawn from the seed. Raises NotGraded.
+    """The marks of a notebook, its hidden cases drawn from the seed, for this notebook alone. Raises NotGraded.
 
     An exercise may use another's answer. One that did not pass is replaced by the course's own for those after it, as
     its check does in the notebook.
     """
     try:
-        cells = notebook.read(content)
-        chapter, odd = notebook.chapter_of(cells, file_name)
+        with time_limit(READING):
+            cells = notebook.read(content)
+            chapter, odd = notebook.chapter_of(cells, file_name)
+            answered = notebook.answers(cells, chapter)
     except notebook.Unreadable as error:
         raise NotGraded(f"{error}.") from None
-    answers = notebook.answers(cells, chapter)
-    marks, instead = [], {}
-    for name in chapter.blanks:
-        mark = _tried_again(chapter, answers, name, instead, sandbox, seed, seconds)
-        marks.append(mark)
-        if mark.status != "passed":
-            instead[name] = chapter.solutions[name]
-    return Marks(chapter.name, tuple(marks), (*odd, *answers.warnings), not sandbox.trusted)
+    except TimeLimit:
+        raise NotGraded(f"it takes more than {READING:g} seconds to be read.") from None
+    examination = _Examination(chapter, answered, sandbox, _lot(seed, content), seconds)
+    marks = tuple(examination.mark(name) for name in chapter.blanks)
+    return Marks(chapter.name, marks, (*odd, *answered.warnings), not sandbox.trusted)
 
 
-def _tried_again(
-    chapter: Chapter, answers: Answers, name: str, instead: dict[str, str], sandbox: Sandbox, seed: int, seconds: float
-) -> Mark:
-    exercise = exercises.get(name)
-    if name not in answers.places:
-        return Mark(name, "failed", 0, exercise.points, "No cell of the notebook defines it.")
-    for attempt in range(TRIES):
+def _lot(seed: int, content: bytes) -> int:
+    """What a notebook's cases are drawn from: what one submission learns of its own says nothing of another's."""
+    return int.from_bytes(hashlib.sha256(f"{seed} ".encode() + hashlib.sha256(content).digest()).digest())
+
+
+class _Budget:
+    """The seconds that a notebook's programs may take together: as many as an honest one could, and no more."""
+
+    def __init__(self, seconds: float):
+        self.left = seconds
+
+    def ask(self, runner: Runner, question: dict[str, Any], end: float) -> Any:
+        """Runner.ask, with the seconds in which it has to stop by itself, until the end or until nothing is left."""
+        start = time.monotonic()
+        end = min(end, start + self.left - GRACE)
         try:
-            runner = sandbox.runner()
+            return runner.ask(question | {"seconds": max(0.01, end - start)}, end + GRACE)
+        finally:
+            self.left -= time.monotonic() - start
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What an exercise's program came to, and whether the rest of the notebook might have made a difference."""
+
+    verdict: Verdict | None
+    kind: Kind
+    forgotten: bool = False
+
+    def worth(self, exercise: Exercise) -> tuple:
+        """Points first, then that it can be told what is wrong."""
+        return (exercise.mark(self.verdict) if self.verdict else 0, self.kind is Kind.KNOWN)
+
+
+class _Examination:
+    """One notebook, exercise by exercise."""
+
+    def __init__(self, chapter: Chapter, answered: Answers, sandbox: Sandbox, seed: int, seconds: float):
+        self.chapter, self.answered, self.sandbox, self.seed, self.seconds = chapter, answered, sandbox, seed, seconds
+        self.budget = _Budget(len(chapter.blanks) * (seconds + GRACE))
+        self.instead: dict[str, str] = {}  # the course's own answers, for exercises that did not pass
+
+    def mark(self, name: str) -> Mark:
+        before = self.budget.left
+        exercise = exercises.get(name)
+        tried = self._tried(exercise)
+        points, mistake, sentence = 0, None, None
+        if tried.verdict:
+            points, mistake = exercise.mark(tried.verdict), tried.verdict.mistake
+            sentence = tried.verdict.message if mistake else None
+        if tried.kind is not Kind.PASSED:
+            self.instead[name] = self.chapter.solutions[name]
+        seconds = round(before - self.budget.left, 1)
+        return Mark(name, points, exercise.points, tried.kind, mistake, sentence, seconds)
+
+    def _tried(self, exercise: Exercise) -> _Tried:
+        """What its cells and what they use come to; if they miss something, all the cells above its check."""
+        if exercise.name not in self.answered.places:
+            return _Tried(None, Kind.MISSING)
+        if self.answered.unread(exercise.name):
+            return _Tried(None, Kind.UNREAD)
+        tried = [self._asked(exercise, whole=False)]
+        if tried[0].forgotten:
+            tried.append(self._asked(exercise, whole=True))
+        return max(tried, key=lambda one: one.worth(exercise))
+
+    def _asked(self, exercise: Exercise, whole: bool) -> _Tried:
+        program = self.answered.program(exercise.name, self.instead) | {"whole": whole}
+        for attempt in range(1, TRIES + 1):
+            if self.budget.left <= GRACE:
+                return _Tried(None, Kind.NO_TIME)
             try:
-                return _mark(exercise, answers.program(name, instead), chapter.blanks[name], runner, seed, seconds)
-            finally:
-                runner.close()
-        except SandboxFailure as failure:
-            if attempt == TRIES - 1:
-                raise NotGraded(f"{name}: {failure}, {TRIES} times.") from failure
-    raise AssertionError
+                runner = self.sandbox.runner()
+                try:
+                    return self._asked_of(runner, exercise, program)
+                finally:
+                    runner.close()
+            except SandboxFailure as failure:
+                if attempt == TRIES:
+                    raise NotGraded(f"{exercise.name}: {failure}, {TRIES} times.") from failure
+        raise AssertionError("unreachable")
 
-
-def _mark(exercise: Exercise, program: dict[str, Any], blank: str, runner: Runner, seed: int, seconds: float) -> Mark:
-    wrong = _load(exercise, program, runner, seconds)
-    if wrong:
-        return Mark(exercise.name, "failed", 0, exercise.points, wrong)
-    trials, outcomes = exercise.trials(seed), []
-    stubs = re.findall(r"def (\w+)", blank)
-    verdict = exercise.verdict(trials, _outcomes(exercise, trials, stubs, runner, seconds, outcomes))
-    message = _for_a_student(verdict, trials, outcomes, seconds)
-    return Mark(exercise.name, verdict.status, exercise.mark(verdict), exercise.points, message)
-
-
-def _load(exercise: Exercise, program: dict[str, Any], runner: Runner, seconds: float) -> str | None:
-    """Give a runner the notebook's cells; what is wrong with what came of it, or None."""
-    try:
-        answer = runner.ask(program | {"seconds": seconds}, time.monotonic() + seconds + GRACE)
-    except TimeoutError:
-        return f"Its cell did not come to an end within {seconds:g} seconds."
-    except Died as end:
-        return f"While its cell ran, {end}."
-    except TooLarge as error:
-        raise NotGraded(f"There is more code in it than is read: {error}.") from None
-    except Malformed as error:
-        return f"Its cell did not answer as a cell does: {printable(str(error))}."
-    if not isinstance(answer, dict):
-        return "Its cell did not answer as a cell does."
-    wanted = "class" if isinstance(exercise.reference, type) else "function"
-    if answer.get("is") == wanted:
-        return None
-    problems = answer.get("problems")
-    first = f" It raised {printable(str(problems[0]))}." if isinstance(problems, list) and problems else ""
-    return f"Its cell defines no {wanted} `{exercise.name}`.{first}"
-
-
-def _outcomes(
-    exercise: Exercise, trials: Sequence[Trial], stubs: list[str], runner: Runner, seconds: float, kept: list[Outcome]
-) -> Iterator[Outcome]:
-    """The attempt's outcome for each trial, until one is the last: the runner has stopped or died."""
-    end = time.monotonic() + seconds
-    for trial in trials:
-        question = {
-            "usage": {"probe": exercise.usage.probe, "in_order": exercise.usage.in_order},
-            "inputs": trial.inputs,
-            "grad": trial.case.grad,
-            "cotangent": trial.cotangent_seed,
-            "seconds": max(0.01, end - time.monotonic()),
-        }
-        last = True
+    def _asked_of(self, runner: Runner, exercise: Exercise, program: dict[str, Any]) -> _Tried:
         try:
-            outcome = _outcome(runner.ask(question, end + GRACE), trial, stubs)
-            last = time.monotonic() > end
+            answer = self.budget.ask(runner, program, time.monotonic() + self.seconds)
+            loaded = answers.loaded(answer)
         except TimeoutError:
-            outcome = TOO_LONG
-        except Died as death:
-            outcome = Outcome(error=f"{Died.__name__}: {death}")
-        except Malformed as error:
-            outcome = Outcome(error=f"{Malformed.__name__}: {error}")
-        kept.append(TOO_LONG if last and outcome.error is None else outcome)
-        yield kept[-1]
-        if last:
-            return
+            return _Tried(None, Kind.CELL_STOPPED)
+        except Died:
+            return _Tried(None, Kind.CELL_ENDED)
+        except TooLarge as error:
+            raise NotGraded(f"There is more code in it than is read: {error}.") from None
+        except Malformed:
+            return _Tried(None, Kind.NO_ANSWER)
+        if loaded.defines != ("class" if isinstance(exercise.reference, type) else "function"):
+            return _not_defined(loaded)
+        trials = exercise.trials(self.seed)
+        stubs = re.findall(r"def (\w+)", self.chapter.blanks[exercise.name])
+        verdict = exercise.verdict(trials, self._outcomes(runner, exercise, trials, stubs))
+        kind = _kind(verdict)
+        error = verdict.outcome.error if kind is Kind.RAISED else ""
+        return _Tried(verdict, _or_borrowed(kind, [error], loaded), bool(FORGOTTEN.match(error)))
+
+    def _outcomes(
+        self, runner: Runner, exercise: Exercise, trials: Sequence[Trial], stubs: list[str]
+    ) -> Iterator[Outcome]:
+        """The attempt's outcome for each trial, until one is the last: the runner has stopped, died or gone astray."""
+        end = time.monotonic() + self.seconds
+        for trial in trials:
+            question = {
+                "usage": {"probe": exercise.usage.probe, "in_order": exercise.usage.in_order},
+                "inputs": trial.inputs,
+                "grad": trial.case.grad,
+                "cotangent": trial.cotangent_seed,
+            }
+            try:
+                outcome = answers.outcome(self.budget.ask(runner, question, end), trial, stubs)
+            except TimeoutError:
+                outcome = Stopped()
+            except (Died, Malformed) as error:
+                outcome = Unanswered(why=ENDS[type(error)].words)
+            if time.monotonic() > end and not isinstance(outcome, Unanswered):
+                outcome = Stopped()  # whatever it says, it says it too late
+            yield outcome
+            if isinstance(outcome, Stopped | Unanswered):
+                return
 
 
-def _outcome(answer: Any, trial: Trial, stubs: list[str]) -> Outcome:
-    """A runner's answer as an outcome. Raises Malformed if it is not what a runner says that was left alone."""
-    if not isinstance(answer, dict) or answer.keys() != set(ANSWER):
-        raise Malformed("no outcome")
-    texts = [answer["error"], answer["unattempted"]]
-    if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(answer["stopped"], bool):
-        raise Malformed("no outcome")
-    changed, gradients = answer["changed"], answer["gradients"]
-    if not isinstance(changed, tuple) or not isinstance(gradients, dict):
-        raise Malformed("no outcome")
-    if not all(isinstance(name, str) and name in trial.inputs for name in (*changed, *gradients)):
-        raise Malformed("no outcome")
-    for name, gradient in gradients.items():
-        if name not in trial.case.grad or not (gradient is None or _fits(gradient, trial.inputs[name])):
-            raise Malformed("no gradient")
-    known = answer["unattempted"] if answer["unattempted"] in stubs else None  # a name may be made to tell anything
-    return Outcome(**answer | {"unattempted": known})
+def _not_defined(loaded: Loaded) -> _Tried:
+    first = loaded.problems[0] if loaded.problems else ""
+    if first.startswith(("SyntaxError", "IndentationError", "TabError")):
+        return _Tried(None, Kind.SYNTAX)
+    if first.startswith("TimeLimit"):
+        return _Tried(None, Kind.CELL_STOPPED)
+    kind = _or_borrowed(Kind.CELL_RAISED if first else Kind.UNDEFINED, loaded.problems, loaded)
+    return _Tried(None, kind, any(map(FORGOTTEN.match, loaded.problems)))
 
 
-def _fits(gradient: Any, given: Tensor) -> bool:
-    return isinstance(gradient, Tensor) and (gradient.shape, gradient.dtype) == (given.shape, given.dtype)
+def _or_borrowed(kind: Kind, errors: Sequence[str], loaded: Loaded) -> Kind:
+    """That it uses `utils`, if it is a name from there that was missing."""
+    missing = [found[1] for error in errors if (found := MISSING_NAME.match(error))]
+    return Kind.BORROWED if set(missing) & set(loaded.lost) else kind
 
 
-def _for_a_student(verdict: Verdict, trials: Sequence[Trial], outcomes: list[Outcome], seconds: float) -> str:
+def _kind(verdict: Verdict) -> Kind:
     if verdict.passed:
-        return "All cases agree."
-    if verdict.status == "not attempted":
-        return verdict.message
-    place = next(i for i, trial in enumerate(trials) if trial.case.name == verdict.case)
-    wrong = verdict.message if verdict.mistake else _what_is_wrong(trials[place].expected, outcomes[place], seconds)
-    return f"{wrong} (In the case: {verdict.case}.)"
+        return Kind.PASSED
+    if not verdict.attempted:
+        return Kind.BLANK if verdict.message == UNATTEMPTED else Kind.UNFINISHED
+    return Kind.KNOWN if verdict.mistake else _what_is_wrong(verdict.trial, verdict.outcome)
 
 
-def _what_is_wrong(expected: Outcome, outcome: Outcome, seconds: float) -> str:
-    """What kind of thing is wrong, and no more: an attempt's own words and numbers might tell its inputs."""
-    if outcome.stopped:
-        return f"It was still running after {seconds:g} seconds."
-    if outcome.error:
-        kind = outcome.error.split(":")[0]
-        if kind == Died.__name__:
-            return "It ended its own process instead of answering."
-        if kind == TooLarge.__name__:
-            return "Its answer is far too large."
-        if kind == Malformed.__name__:
-            return "What it answered is no answer."
-        known = isinstance(getattr(builtins, kind, None), type) and issubclass(getattr(builtins, kind), BaseException)
-        return f"It raised {kind if known else 'an error'}."
-    if outcome.changed:
-        return "It changes an input."
-    return _what_differs(expected.value, outcome.value)
+def _what_is_wrong(trial: Trial, outcome: Outcome) -> Kind:
+    match outcome:
+        case Stopped():
+            return Kind.STOPPED
+        case Unanswered(why=why):
+            return next((kind for kind in ENDS.values() if kind.words == why), Kind.NO_ANSWER)
+        case Raised():
+            return Kind.RAISED
+    return Kind.CHANGED if outcome.changed else _what_differs(trial.expected.value, outcome.value)
 
 
-def _what_differs(expected: Any, got: Any) -> str:
+def _what_differs(expected: Any, got: Any) -> Kind:
     if got is None and expected is not None:
-        return "It returns None."
+        return Kind.NONE
     if not isinstance(expected, Tensor):
-        return "Its answer is not the course's."
+        return Kind.OTHER
     if not isinstance(got, Tensor):
-        return "Its answer is not a tensor."
+        return Kind.TYPE
     if got.shape != expected.shape:
-        return "Its answer has another shape than the course's."
+        return Kind.SHAPE
     if got.dtype != expected.dtype:
-        return "Its answer holds another type of numbers than the course's."
+        return Kind.DTYPE
     if difference(expected, got) is None:
-        return "The values are right, a gradient is not."
-    if (expected.isfinite() & ~got.isfinite()).any():
-        return "Its answer has NaN or infinity where the course's has a number."
-    return "Its answer has other values than the course's."
+        return Kind.GRADIENT
+    return Kind.NOT_FINITE if (expected.isfinite() & ~got.isfinite()).any() else Kind.VALUES

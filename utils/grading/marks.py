@@ -1,6 +1,8 @@
-"""Marks, and the words that go with them."""
+"""Marks, and what goes with them."""
 
 from dataclasses import dataclass
+
+from .kinds import NOT_ATTEMPTED, Kind
 
 
 class NotGraded(Exception):
@@ -9,13 +11,26 @@ class NotGraded(Exception):
 
 @dataclass(frozen=True)
 class Mark:
-    """What an exercise earned, and why: words that a student may read, without a hidden input or how far off it was."""
+    """What an exercise earned, and why: of a known mistake its name and sentence. `seconds` is what its runs took."""
 
     exercise: str
-    status: str
     points: int
     most: int
-    message: str
+    kind: Kind
+    mistake: str | None = None
+    sentence: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> str:
+        if self.kind is Kind.PASSED:
+            return "passed"
+        return "not attempted" if self.kind in NOT_ATTEMPTED else "failed"
+
+    @property
+    def message(self) -> str:
+        """Words that a student may read, without a hidden input or how far off it was."""
+        return self.sentence or self.kind.sentence
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from typing import Any
 import nbformat
 
 COURSE = Path(__file__).parents[2]
-LARGEST = 200 << 20  # bytes of a file that is read at all
+LARGEST = 50 << 20  # bytes of a file that is read at all
 MOST_CELLS = 5000  # with code
+MOST_SOURCE = 2 << 20  # characters of all of them together
 LONGEST = 100_000  # characters of a cell that is read: nobody writes a longer one by hand
+DEFINES = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+) *=(?! *(?:=|check\())", re.M)
+CHECKS = re.compile(r"""^(\w+) *= *check\(["']\1\b""", re.M)
 
 
 class Unreadable(ValueError):
@@ -31,18 +34,28 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell: its source, and the exercise or check that its id or metadata names, as ex-NAME or check-NAME."""
+    """A code cell: its source, and the exercise or check that its id or metadata names, as ex-NAME or check-NAME.
+
+    One that is too long to be read has no source; its length is kept in `unread`.
+    """
 
     source: str
     label: str
+    unread: int = 0
 
     def defines(self, name: str) -> bool:
-        return bool(re.search(rf"^(?:(?:async )?def|class) +{name}\b|^{name} *=(?! *(?:=|check\())", self.source, re.M))
+        return name in self._defined
 
     def checks(self, name: str) -> bool:
-        return self.label == f"check-{name}" or bool(
-            re.search(rf"""^{name} *= *check\(["']{name}\b""", self.source, re.M)
-        )
+        return self.label == f"check-{name}" or name in self._checked
+
+    @functools.cached_property
+    def _defined(self) -> set[str]:
+        return {name for names in DEFINES.findall(self.source) for name in names}
+
+    @functools.cached_property
+    def _checked(self) -> set[str]:
+        return set(CHECKS.findall(self.source))
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,10 @@ class Answers:
     places: dict[str, list[int]]
     horizons: dict[str, int]
     warnings: tuple[str, ...]
+
+    def unread(self, exercise: str) -> bool:
+        """Whether every cell that answers it is too long to be read."""
+        return all(self.cells[i].unread for i in self.places[exercise])
 
     def program(self, exercise: str, instead: dict[str, str]) -> dict[str, Any]:
         """What a runner has to be told: the cells, each with the exercises it answers, and how far down to look first.
@@ -96,14 +113,19 @@ def read(content: bytes) -> list[Cell]:
         if raw["nbformat"] < 4:
             raw = nbformat.convert(nbformat.reader.reads(content.decode()), 4)
         cells = [_cell(cell) for cell in raw["cells"] if cell["cell_type"] == "code"]
-    except (RecursionError, MemoryError):
+    except RecursionError:
         raise Unreadable("the file is nested too deeply") from None
+    except MemoryError:
+        raise Unreadable("the file takes more memory than a notebook may") from None
     except Exception as error:  # whatever a parser makes of a file that may hold anything
         damaged = isinstance(error, ValueError)  # no JSON, or no text
         why = "it is damaged, cut off, or something else" if damaged else type(error).__name__
         raise Unreadable(f"the file is not a notebook ({why})") from None
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"the file has {len(cells)} code cells, the limit is {MOST_CELLS}")
+    length = sum(len(cell.source) + cell.unread for cell in cells)
+    if length > MOST_SOURCE:
+        raise Unreadable(f"the file has {length:,} characters of code, the limit is {MOST_SOURCE:,}")
     return cells
 
 
@@ -116,7 +138,7 @@ def _cell(raw: dict) -> Cell:
     elif not label.startswith(("ex-", "check-")) and mark.get("grade_id"):
         label = str(mark["grade_id"]) if mark.get("grade") else f"ex-{mark['grade_id']}"
     source = "".join(source)
-    return Cell(source if len(source) <= LONGEST else f"# {len(source)} characters: too long to be read", label)
+    return Cell(source, label) if len(source) <= LONGEST else Cell("", label, unread=len(source))
 
 
 def chapter_of(cells: Sequence[Cell], file_name: str) -> tuple[Chapter, list[str]]:
@@ -151,4 +173,6 @@ def answers(cells: Sequence[Cell], handed_out: Chapter) -> Answers:
             horizons[name] = checks[-1] if checks and checks[-1] >= above[-1] else above[-1]
         if len(begun) > 1:
             warnings.append(f"{name} is defined in {len(begun)} cells: the last one above its check was marked.")
+    lengths = [cell.unread for cell in cells if cell.unread]
+    warnings += [f"A cell of {length:,} characters was not read, the limit is {LONGEST:,}." for length in lengths]
     return Answers(tuple(cells), places, horizons, tuple(warnings))

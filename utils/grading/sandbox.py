@@ -1,5 +1,6 @@
 """Runners: processes in a sandbox, one for each exercise, forked from a zygote that has imported PyTorch once."""
 
+import secrets
 import socket
 import struct
 import subprocess
@@ -32,15 +33,22 @@ class Runner:
         self._data, self._control = data, control
 
     def ask(self, question: Any, deadline: float) -> Any:
-        """Its answer. Raises TimeoutError past the deadline (time.monotonic), Died, wire.Malformed, SandboxFailure."""
+        """Its answer. Raises TimeoutError past the deadline (time.monotonic), Died, wire.Malformed, SandboxFailure.
+
+        An answer has to name the question's token, so that none can be prepared, kept back or given twice.
+        """
+        token = secrets.token_hex(16)
         try:
             self._data.settimeout(max(0.001, deadline - time.monotonic()))
-            wire.send(self._data, question)
-            return wire.receive(self._data, deadline)
+            wire.send(self._data, (token, question))
+            answer = wire.receive(self._data, deadline)
         except TimeoutError:
             raise
         except (EOFError, OSError) as error:
             raise Died(self._how_it_ended()) from error
+        if not isinstance(answer, tuple) or len(answer) != 2 or answer[0] != token:
+            raise wire.Malformed("an answer to another question")
+        return answer[1]
 
     def wait_until_ready(self) -> None:
         try:

@@ -29,6 +29,16 @@ class Statement:
         return isinstance(self.code, ast.Import | ast.ImportFrom)
 
 
+def everything(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: int) -> list[ast.stmt]:
+    """The statements of all cells down to `horizon`, and of those that answer an exercise. Arguments as for program."""
+    return [
+        statement.code
+        for i, (names, source) in enumerate(cells)
+        if i <= horizon or names
+        for statement in _statements(source, strict=exercise in names)
+    ]
+
+
 def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: int) -> list[ast.stmt]:
     """The statements that define an exercise, in the notebook's order: its own, and all that these need.
 

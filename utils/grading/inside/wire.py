@@ -19,6 +19,8 @@ from torch import Tensor
 
 LENGTHS = struct.Struct("<II")
 MOST_JSON, MOST_TENSORS = 2 << 20, 32 << 20  # bytes
+HEADER = struct.Struct("<Q")  # the first of the tensors' bytes: how many of them say what the others hold
+MOST_HEADER = 64 << 10  # bytes, some hundreds of tensors
 DEEPEST = 32
 MOST_ENTRIES = 100  # of a dictionary: a hostile one's keys may all have the same hash
 
@@ -43,14 +45,18 @@ def encode(tree: Any) -> bytes:
     tensors: dict[str, Tensor] = {}
     words = json.dumps(_fold(tree, tensors, 0)).encode()
     blob = safetensors.torch.save(tensors) if tensors else b""
-    if len(words) > MOST_JSON or len(blob) > MOST_TENSORS:
-        raise TooLarge(f"{len(words)} bytes of JSON and {len(blob)} of tensors are more than a frame may hold")
+    if len(words) > MOST_JSON or len(blob) > MOST_TENSORS or _header(blob) > MOST_HEADER:
+        raise TooLarge(
+            f"{len(words)} bytes of JSON and {len(tensors)} tensors of {len(blob)} are more than a frame may hold"
+        )
     return LENGTHS.pack(len(words), len(blob)) + words + blob
 
 
 def decode(words: bytes, blob: bytes) -> Any:
     """The tree of a frame's two parts. Raises Malformed, and nothing else, whatever they are."""
     try:
+        if _header(blob) > MOST_HEADER:
+            raise Malformed("more tensors than a frame may hold")
         tensors = safetensors.torch.load(blob) if blob else {}
         return _unfold(json.loads(words), tensors, 0)
     except Malformed:
@@ -70,6 +76,10 @@ def receive(sock: socket.socket, deadline: float | None = None) -> Any:
         raise Malformed("a frame that says it is larger than any may be")
     body = _exactly(sock, words + blob, deadline)
     return decode(body[:words], body[words:])
+
+
+def _header(blob: bytes) -> int:
+    return HEADER.unpack_from(blob)[0] if blob else 0
 
 
 def _exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:

@@ -60,9 +60,12 @@ def _supervise(data: socket.socket, control: socket.socket, lockdown) -> None:
     ready, _, _ = select.select([ended, control], [], [])
     if ended not in ready:
         os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+    _, status, usage = os.wait4(pid, 0)
+    end = os.waitstatus_to_exitcode(status)
+    if lockdown and end == -signal.SIGKILL and usage.ru_utime + usage.ru_stime >= lockdown.CPU_SECONDS:
+        end = -signal.SIGXCPU  # the kernel's limit, which it ran into by itself
     with contextlib.suppress(BrokenPipeError):  # a judge that has hung up does not ask
-        control.sendall(ENDED.pack(os.waitstatus_to_exitcode(status)))
+        control.sendall(ENDED.pack(end))
 
 
 def _run(data: socket.socket, lockdown) -> None:

@@ -1,0 +1,60 @@
+"""What a program uses of the course's own. An answer has to do without: the course is not there when it is graded."""
+
+import dis
+import types
+from collections.abc import Collection, Iterator
+from typing import Any
+
+COURSE = __name__.partition(".")[0]
+
+
+def borrowed(program: Any, given: Collection[Any]) -> str | None:
+    """The name under which a program uses something of `utils`, itself or in a helper beside it, or None.
+
+    What is `given` may be used: a chapter hands on its earlier exercises. A program of the course's own is not looked
+    into.
+    """
+    todo, seen = [program], []
+    while todo:
+        part = todo.pop()
+        if any(part is one for one in (*seen, *given)) or part.__module__ != program.__module__ or _courses(part):
+            continue
+        seen.append(part)
+        for name, used in _uses(part):
+            if _courses(used) and not any(used is one for one in given):
+                return name
+            if isinstance(used, type | types.FunctionType):
+                todo.append(used)
+    return None
+
+
+def _uses(part: type | types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function or a class refers to, by name."""
+    if isinstance(part, type):
+        yield from ((base.__name__, base) for base in part.__bases__)
+        for name, value in vars(part).items():
+            yield name, value.__func__ if isinstance(value, staticmethod | classmethod) else value
+            if isinstance(value, property):
+                yield name, value.fget
+    else:
+        for code in _codes(part.__code__):
+            for step in dis.get_instructions(code):
+                if step.opname == "LOAD_GLOBAL" and step.argval in part.__globals__:
+                    yield step.argval, part.__globals__[step.argval]
+                elif step.opname == "IMPORT_NAME":
+                    yield step.argval, types.ModuleType(step.argval)
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _courses(thing: Any) -> bool:
+    if isinstance(thing, types.ModuleType):
+        home = thing.__name__
+    else:
+        home = thing.__module__ if isinstance(thing, type | types.FunctionType) else type(thing).__module__
+    return str(home).partition(".")[0] == COURSE
