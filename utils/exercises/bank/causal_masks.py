@@ -4,7 +4,7 @@ import torch
 
 from utils.attention import reference
 
-from ..exercise import Case, Exercise, Mistake
+from ..exercise import Case, Draw, Exercise, Mistake
 
 
 def causal_mask(Tq, Tk):
@@ -102,6 +102,14 @@ def _sizes(generator):
     return {"Tq": Tq, "Tk": Tq + int(torch.randint(1, 12, (), generator=generator))}
 
 
+MANY = Draw(lambda generator: int(torch.randint(20, 200, (), generator=generator)))
+
+
+def _one_size(generator):
+    size = int(torch.randint(10, 40, (), generator=generator))
+    return {"Tq": size, "Tk": size}
+
+
 causal_mask_of = Exercise(
     reference=causal_mask,
     cases=[
@@ -113,6 +121,10 @@ causal_mask_of = Exercise(
         Case("a longer sequence", Tq=9, Tk=9),
         Case("sizes that are drawn", together=_sizes),
         Case("other sizes that are drawn", together=_sizes),
+        Case("as many queries as keys", together=_one_size),
+        Case("one query after many", Tq=1, Tk=MANY),
+        Case("two queries after many", Tq=2, Tk=MANY),
+        Case("ten queries after many", Tq=10, Tk=MANY),
     ],
     variants=[_compared, _upper_inverted, _row_by_row, _last_rows],
     mistakes=[

@@ -59,11 +59,16 @@ def _all_up_to(index, size):
     return (torch.arange(size) <= torch.as_tensor(index)[..., None]).float()
 
 
+def _one_integer(generator):
+    size = int(torch.randint(4, 20, (), generator=generator))
+    return {"index": int(torch.randint(2, size, (), generator=generator)), "size": size}
+
+
 one_hot_rows = Exercise(
     reference=one_hot,
     cases=[
         Case("three indices by hand", index=tensor([2, 0, 1]), size=4),
-        Case("one integer", index=3, size=5),
+        Case("one integer", together=_one_integer),
         Case("the same index twice", index=tensor([1, 1]), size=3),
         Case("a table of indices", size=7, index=Draw(lambda generator: torch.randint(7, (2, 5), generator=generator))),
         Case("a block of indices", size=3, index=Draw(lambda generator: torch.randint(3, (2, 2, 4), generator=generator))),

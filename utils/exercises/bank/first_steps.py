@@ -1,8 +1,9 @@
 """The warm-up: how an exercise works."""
 
+import torch
 from torch import Tensor, tensor
 
-from ..exercise import Case, Exercise, Mistake, normal
+from ..exercise import Case, Draw, Exercise, Mistake, normal
 
 
 def double(x):
@@ -51,6 +52,9 @@ warm_up = Exercise(
         Case("nothing", x=0),
         Case("a tensor by hand", x=tensor([1.0, 2.0, 3.0])),
         Case("a tensor", grad=["x"], x=normal(2, 3)),
+        Case("a whole number by lot", x=Draw(lambda generator: int(torch.randint(10, 10**6, (), generator=generator)))),
+        Case("a fraction by lot", x=Draw(lambda generator: 100 * torch.rand((), generator=generator).item())),
+        Case("a larger tensor", grad=["x"], x=normal(3, 1, 5, scale=10)),
     ],
     variants=[_adds_it_to_itself, _divides_by_a_half],
     mistakes=[

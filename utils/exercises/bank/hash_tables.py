@@ -260,36 +260,46 @@ def _steps_by_lot(generator):
     return [*stored, *(("get", key) for key in keys[100:]), ("len",)]
 
 
+def _values_by_lot(*steps):
+    """The steps, with a number of its own for each key that is put."""
+
+    def draw(generator):
+        numbers = iter(torch.randperm(1000, generator=generator).tolist())
+        return [(*step, next(numbers)) if step[0] == "put" else step for step in steps]
+
+    return Draw(draw)
+
+
 hash_table = Exercise(
     reference=HashTable,
     probe=probes.hash_table,
     cases=[
         Case("two tables", buckets=8, steps=[("put", "mine", 1), ("new table",), ("get", "mine")]),
-        Case("put and get", buckets=8, steps=[("put", 1, "one"), ("put", 2, "two"), ("get", 2), ("get", 1), ("len",)]),
-        Case("a new value for a key", buckets=8, steps=[("put", 3, "a"), ("put", 3, "b"), ("get", 3), ("len",)]),
+        Case("put and get", buckets=8, steps=_values_by_lot(("put", 1), ("put", 2), ("get", 2), ("get", 1), ("len",))),
+        Case("a new value for a key", buckets=8, steps=_values_by_lot(("put", 3), ("put", 3), ("get", 3), ("len",))),
         Case("a key that is not there", buckets=8, steps=[("put", 1, "one"), ("get", 9), ("get", 2)]),
         Case(
             "one bucket for all",
             buckets=1,
-            steps=[("put", "a", 1), ("put", "b", 2), ("put", "c", 3), ("get", "a"), ("get", "b"), ("get", "c"), ("len",)],
+            steps=_values_by_lot(("put", "a"), ("put", "b"), ("put", "c"), ("get", "a"), ("get", "b"), ("get", "c"), ("len",)),
         ),
         Case(
             "a new value in the middle of a chain",
             buckets=1,
-            steps=[("put", "a", 1), ("put", "b", 2), ("put", "c", 3), ("put", "b", 4), ("len",), ("get", "b"), ("get", "a"), ("get", "c")],
+            steps=_values_by_lot(("put", "a"), ("put", "b"), ("put", "c"), ("put", "b"), ("len",), ("get", "b"), ("get", "a"), ("get", "c")),
         ),
         Case(
             "hashes larger than the table, and negative ones",
             buckets=3,
-            steps=[("put", 100, "a"), ("put", -7, "b"), ("put", (1, 2), "c"), ("get", 100), ("get", -7), ("get", (1, 2))],
+            steps=_values_by_lot(("put", 100), ("put", -7), ("put", (1, 2)), ("get", 100), ("get", -7), ("get", (1, 2))),
         ),
         Case("None as a value", buckets=4, steps=[("put", 5, None), ("get", 5), ("len",)]),
-        Case("equal keys of two types", buckets=64, steps=[("put", 1, "one"), ("get", 1.0), ("get", True)]),
-        Case("keys that only look alike", buckets=1, steps=[("put", 1, "number"), ("put", "1", "text"), ("get", 1), ("len",)]),
+        Case("equal keys of two types", buckets=64, steps=_values_by_lot(("put", 1), ("get", 1.0), ("get", True))),
+        Case("keys that only look alike", buckets=1, steps=_values_by_lot(("put", 1), ("put", "1"), ("get", 1), ("len",))),
         Case(
             "equal keys, and keys of the same hash",
             buckets=4,
-            steps=[("put", -1, "a"), ("put", -2, "b"), ("get", -1), ("put", (7, 8), "c"), ("get", tuple([7, 8])), ("len",)],
+            steps=_values_by_lot(("put", -1), ("put", -2), ("get", -1), ("put", (7, 8)), ("get", tuple([7, 8])), ("len",)),
         ),
         Case("two hundred steps by lot", buckets=7, steps=Draw(_steps_by_lot)),
         Case("as many buckets as entries", buckets=800, steps=[("compare", 800), ("len",)]),

@@ -7,7 +7,7 @@ from torch import arange, tensor
 
 from utils.models import sinusoidal_positions
 
-from ..exercise import Case, Exercise, Mistake
+from ..exercise import Case, Draw, Exercise, Mistake
 
 BASE = 10_000.0
 
@@ -141,16 +141,26 @@ def _sizes(generator):
     return {"length": length, "d_model": 2 * half}
 
 
+def _one_size(generator):
+    size = 2 * int(torch.randint(3, 20, (), generator=generator))
+    return {"length": size, "d_model": size}
+
+
+def _even(least, most):
+    """An even number, twice one from least to below most."""
+    return Draw(lambda generator: 2 * int(torch.randint(least, most, (), generator=generator)))
+
+
 sinusoidal_positions_of = Exercise(
     reference=sinusoidal_positions,
     cases=[
         Case("two positions, width 2: sine and cosine of 0 and 1", length=2, d_model=2),
         Case("two positions, width 4: the second pair turns a hundred times slower", length=2, d_model=4),
-        Case("as many positions as columns", length=6, d_model=6),
-        Case("one position", length=1, d_model=8),
+        Case("as many positions as columns", together=_one_size),
+        Case("one position", length=1, d_model=_even(4, 40)),
         Case("width 10, which is no power of two", length=7, d_model=10),
-        Case("wider than long", length=5, d_model=32),
-        Case("a longer sequence", length=60, d_model=16),
+        Case("wider than long", length=5, d_model=_even(8, 40)),
+        Case("a longer sequence", length=60, d_model=_even(4, 16)),
         Case("a long sequence", length=400, d_model=2),
         Case("sizes that are drawn", together=_sizes),
         Case("other sizes that are drawn", together=_sizes),
