@@ -8,7 +8,7 @@ from utils.grading.inside.runner import load
 def value(cells, seconds=5):
     """What f() is with these cells, its check below the last that answers it."""
     horizon = max(i for i, (names, _) in enumerate(cells) if "f" in names)
-    namespace, problems = load(cells, "f", horizon, seconds)
+    namespace, problems, _ = load(cells, "f", horizon, seconds)
     return namespace["f"](), problems
 
 
@@ -121,5 +121,5 @@ def test_a_name_that_is_local_is_not_needed():
     "source", ["def f(:\n", "def f():\nreturn", "\x00", "def f():\n    return '\ud800'", "(" * 10_000]
 )
 def test_a_cell_that_is_not_python_says_so(source):
-    namespace, problems = load([(["f"], source)], "f", 0)
+    namespace, problems, _ = load([(["f"], source)], "f", 0)
     assert "f" not in namespace and len(problems) == 1

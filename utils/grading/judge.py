@@ -1,22 +1,18 @@
 """Marks a notebook: sends inputs to runners and compares their answers here, in the one process that knows verdicts."""
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from utils import exercises
-from utils.attempts import Outcome, Raised, Stopped, Unanswered
+from utils.attempts import Outcome, Stopped, Unanswered
 from utils.attempts.limits import TimeLimit, time_limit
 from utils.exercises import Exercise, Verdict
-from utils.exercises.compare import difference
-from utils.exercises.exercise import UNATTEMPTED, Trial
+from utils.exercises.exercise import Trial
 
-from . import answers, notebook
+from . import answers, notebook, verdicts
 from .answers import Loaded
 from .inside.wire import Malformed, TooLarge
 from .kinds import Kind
@@ -28,13 +24,12 @@ SECONDS = 5.0  # for all cases of one exercise together, as in a notebook, and a
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
 READING = 20.0  # seconds in which a file has to become cells
 TRIES = 3  # at one exercise, when the sandbox fails
-ENDS = {Died: Kind.ENDED, TooLarge: Kind.TOO_LARGE, Malformed: Kind.NO_ANSWER}
 FORGOTTEN = re.compile("(NameError|AttributeError)\\b")  # what a cell left out may have been for
 MISSING_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
 
 
 def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: float = SECONDS) -> Marks:
-    """The marks of a notebook, its hidden cases drawn from the seed, for this notebook alone. Raises NotGraded.
+    """The marks of a notebook, its hidden cases drawn from the seed. Raises NotGraded.
 
     An exercise may use another's answer. One that did not pass is replaced by the course's own for those after it, as
     its check does in the notebook.
@@ -48,14 +43,9 @@ def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: 
         raise NotGraded(f"{error}.") from None
     except TimeLimit:
         raise NotGraded(f"it takes more than {READING:g} seconds to be read.") from None
-    examination = _Examination(chapter, answered, sandbox, _lot(seed, content), seconds)
+    examination = _Examination(chapter, answered, sandbox, seed, seconds)
     marks = tuple(examination.mark(name) for name in chapter.blanks)
     return Marks(chapter.name, marks, (*odd, *answered.warnings), not sandbox.trusted)
-
-
-def _lot(seed: int, content: bytes) -> int:
-    """What a notebook's cases are drawn from: what one submission learns of its own says nothing of another's."""
-    return int.from_bytes(hashlib.sha256(f"{seed} ".encode() + hashlib.sha256(content).digest()).digest())
 
 
 class _Budget:
@@ -121,7 +111,7 @@ class _Examination:
 
     def _asked(self, exercise: Exercise, whole: bool) -> _Tried:
         program = self.answered.program(exercise.name, self.instead) | {"whole": whole}
-        for attempt in range(1, TRIES + 1):
+        for _ in range(TRIES):
             if self.budget.left <= GRACE:
                 return _Tried(None, Kind.NO_TIME)
             try:
@@ -130,10 +120,9 @@ class _Examination:
                     return self._asked_of(runner, exercise, program)
                 finally:
                     runner.close()
-            except SandboxFailure as failure:
-                if attempt == TRIES:
-                    raise NotGraded(f"{exercise.name}: {failure}, {TRIES} times.") from failure
-        raise AssertionError("unreachable")
+            except SandboxFailure as error:
+                failure = error
+        raise NotGraded(f"{exercise.name}: {failure}, {TRIES} times.") from failure
 
     def _asked_of(self, runner: Runner, exercise: Exercise, program: dict[str, Any]) -> _Tried:
         try:
@@ -152,7 +141,7 @@ class _Examination:
         trials = exercise.trials(self.seed)
         stubs = re.findall(r"def (\w+)", self.chapter.blanks[exercise.name])
         verdict = exercise.verdict(trials, self._outcomes(runner, exercise, trials, stubs))
-        kind = _kind(verdict)
+        kind = verdicts.kind(verdict)
         error = verdict.outcome.error if kind is Kind.RAISED else ""
         return _Tried(verdict, _or_borrowed(kind, [error], loaded), bool(FORGOTTEN.match(error)))
 
@@ -173,7 +162,7 @@ class _Examination:
             except TimeoutError:
                 outcome = Stopped()
             except (Died, Malformed) as error:
-                outcome = Unanswered(why=ENDS[type(error)].words)
+                outcome = Unanswered(why=verdicts.END[type(error)].words)
             if time.monotonic() > end and not isinstance(outcome, Unanswered):
                 outcome = Stopped()  # whatever it says, it says it too late
             yield outcome
@@ -195,38 +184,3 @@ def _or_borrowed(kind: Kind, errors: Sequence[str], loaded: Loaded) -> Kind:
     """That it uses `utils`, if it is a name from there that was missing."""
     missing = [found[1] for error in errors if (found := MISSING_NAME.match(error))]
     return Kind.BORROWED if set(missing) & set(loaded.lost) else kind
-
-
-def _kind(verdict: Verdict) -> Kind:
-    if verdict.passed:
-        return Kind.PASSED
-    if not verdict.attempted:
-        return Kind.BLANK if verdict.message == UNATTEMPTED else Kind.UNFINISHED
-    return Kind.KNOWN if verdict.mistake else _what_is_wrong(verdict.trial, verdict.outcome)
-
-
-def _what_is_wrong(trial: Trial, outcome: Outcome) -> Kind:
-    match outcome:
-        case Stopped():
-            return Kind.STOPPED
-        case Unanswered(why=why):
-            return next((kind for kind in ENDS.values() if kind.words == why), Kind.NO_ANSWER)
-        case Raised():
-            return Kind.RAISED
-    return Kind.CHANGED if outcome.changed else _what_differs(trial.expected.value, outcome.value)
-
-
-def _what_differs(expected: Any, got: Any) -> Kind:
-    if got is None and expected is not None:
-        return Kind.NONE
-    if not isinstance(expected, Tensor):
-        return Kind.OTHER
-    if not isinstance(got, Tensor):
-        return Kind.TYPE
-    if got.shape != expected.shape:
-        return Kind.SHAPE
-    if got.dtype != expected.dtype:
-        return Kind.DTYPE
-    if difference(expected, got) is None:
-        return Kind.GRADIENT
-    return Kind.NOT_FINITE if (expected.isfinite() & ~got.isfinite()).any() else Kind.VALUES
