@@ -1,4 +1,4 @@
-"""The time limit stops Python loops in the main thread and in others, and leaves nothing behind."""
+"""The time limit stops Python loops and leaves nothing behind; what a program uses of the course's own is found."""
 
 import signal
 import threading
@@ -6,7 +6,11 @@ import time
 
 import pytest
 
+from utils import models
+from utils.attempts import borrowed
 from utils.attempts.limits import TimeLimit, time_limit
+from utils.attention import reference
+from utils.data import small_dictionary as borrowed_dictionary
 
 
 def endless():
@@ -67,3 +71,87 @@ def test_what_ends_in_time_is_left_alone():
 def test_an_error_passes_through():
     with pytest.raises(ZeroDivisionError), time_limit(5):
         1 / 0  # noqa: B018
+
+
+def test_without_a_limit_nothing_is_stopped():
+    with time_limit(None):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def plain(scores, dim=-1):
+    data = {"models": [reference_like for reference_like in (1, 2)]}
+    return scores.data, data, scores.models, plain
+
+
+def uses_a_module(x):
+    return models.split_heads(x, 2)
+
+
+def uses_a_function(x):
+    return borrowed_dictionary()
+
+
+def uses_a_helper_that_does(x):
+    return uses_a_module(x)
+
+
+def uses_it_inside(x):
+    return [(lambda part: models.split_heads(part, 2))(part) for part in x]
+
+
+def imports_it(x):
+    from utils.attention.reference import softmax
+
+    return softmax(x)
+
+
+def takes_an_earlier_exercise(x):
+    return earlier(x)
+
+
+earlier = reference.softmax
+
+
+class IsOne(models.MultiHeadAttention):
+    pass
+
+
+class MakesOne:
+    def __init__(self):
+        self.attention = models.MultiHeadAttention(4, 2)
+
+
+class IsMadeByAnother:
+    @staticmethod
+    def make():
+        return MakesOne()
+
+
+class Plain(dict):
+    models = 3
+
+    @property
+    def data(self):
+        return self.models
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (uses_a_module, "models"),
+        (uses_a_function, "borrowed_dictionary"),
+        (uses_a_helper_that_does, "models"),
+        (uses_it_inside, "models"),
+        (imports_it, "utils.attention.reference"),
+        (IsOne, "MultiHeadAttention"),
+        (MakesOne, "models"),
+        (IsMadeByAnother, "models"),
+    ],
+)
+def test_what_a_program_uses_of_the_courses_own_is_named(program, name):
+    assert borrowed(program, []) == name
+
+
+@pytest.mark.parametrize("program", [plain, Plain, takes_an_earlier_exercise, reference.soft_lookup])
+def test_what_stands_on_its_own_is_let_alone(program):
+    assert borrowed(program, [earlier]) is None

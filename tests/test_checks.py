@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -13,6 +15,7 @@ from nbclient import NotebookClient
 from utils import exercises
 from utils.attention import reference
 from utils.checks import Feedback, check, claim
+from utils.exercises import exercise
 from utils.models import split_heads
 
 
@@ -299,6 +302,87 @@ def test_an_endless_attempt_is_stopped_in_a_notebooks_kernel(said):
     assert "Still running after 5 seconds" in notebook.cells[2].outputs[0]["data"]["text/plain"]
     assert notebook.cells[3].outputs[0]["data"]["text/plain"] == "'utils.attention.reference'"
     assert time.monotonic() - start < 50  # it came back at all; the limit itself is 5 s
+
+
+SLOW_START = """
+import importlib.abc, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torch._dynamo":
+            sys.meta_path.remove(self)
+            time.sleep({seconds})
+            print("the slow import was met", file=sys.__stderr__)
+
+sys.meta_path.insert(0, Slow())
+"""
+TRAINS = """
+from utils.checks import check
+
+def train_step(model, optimizer, query, target):
+    raise NotImplementedError
+
+check("train_step", train_step)
+
+def train_step(model, optimizer, query, target):
+    loss = ((model(query) - target) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+check("train_step", train_step)
+"""
+
+
+def test_a_slow_first_import_is_nobodys_mistake():
+    """PyTorch's optimizers import a second's worth of modules when first used; on a busy machine, many seconds'."""
+    program = SLOW_START.format(seconds=exercise.SECONDS + 1) + TRAINS
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "the slow import was met\n")
+    assert [line[0] for line in done.stdout.splitlines() if "train_step: " in line] == ["○", "✓"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the reference fails"), MemoryError(), RecursionError()], ids=repr)
+@pytest.mark.parametrize("place", ["trials", "verdict"])
+def test_a_failure_of_the_check_itself_holds_nobody_up(place, error, monkeypatch, said):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(exercise.Exercise, place, fails)
+    assert check("softmax", lambda scores, dim=-1: scores.softmax(dim)) is reference.softmax
+    told = said()
+    assert told.startswith(f"○ softmax: The check itself failed ({type(error).__name__}), which is not your doing")
+    assert len(told.splitlines()) == 2
+
+
+def test_a_reference_that_fails_says_so():
+    def fails(x):
+        """Fails."""
+        raise ValueError("no")
+
+    broken = exercise.Exercise(fails, [exercise.Case("any", x=1)], [], [])
+    with pytest.raises(RuntimeError, match="the reference of fails fails on 'any'.*no"):
+        broken.assess(lambda x: x)
+
+
+def test_an_answer_stands_on_its_own(said):
+    def split(x, heads):
+        return split_heads(x, heads)
+
+    assert check("split_heads", split) is split_heads
+    assert "it uses `split_heads`, which is the course's own" in said()
+
+
+softmax = reference.softmax  # as a check returns it that was not passed
+
+
+def test_an_answer_may_use_an_earlier_one(said):
+    def masked(scores, mask):
+        shut = scores.masked_fill(~mask, -torch.inf).masked_fill(~mask.any(-1, keepdim=True), 0)
+        return softmax(shut) * mask
+
+    assert check("masked_softmax", masked) is masked, said()
 
 
 def test_nbgraders_own_autograder_sees_a_failure(monkeypatch):

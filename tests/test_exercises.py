@@ -3,6 +3,8 @@
 import pytest
 
 from utils import exercises
+from utils.attempts import Raised, Returned, Stopped, Unanswered
+from utils.exercises import Verdict
 
 BANK = [exercises.get(name) for name in exercises.names()]
 SEEDS = [0, 1, 2]
@@ -50,7 +52,73 @@ def test_an_exercise_is_complete(exercise):
     assert len(exercise.mistakes) >= 4
     assert len({mistake.name for mistake in exercise.mistakes}) == len(exercise.mistakes)
     assert all(mistake.sentence.rstrip().endswith((".", "?")) for mistake in exercise.mistakes)
+    assert len({case.name for case in exercise.cases}) == len(exercise.cases)
     assert exercise.reference.__doc__
+
+
+@pytest.mark.parametrize("exercise", BANK, ids=exercises.names())
+def test_half_of_the_cases_vary_at_least(exercise):
+    """So that a recorded answer is wrong for most."""
+    drawn = [[repr(trial.expected) for trial in exercise.trials(seed)] for seed in range(10, 16)]
+    varying = [case.name for case, *told in zip(exercise.cases, *drawn, strict=True) if len(set(told)) > 1]
+    assert 2 * len(varying) >= len(exercise.cases), varying
+
+
+@pytest.mark.parametrize("exercise", BANK, ids=exercises.names())
+def test_a_table_of_recorded_answers_earns_nothing(exercise):
+    """The reference's own outcomes, case by case, of other cases of the same names."""
+    recorded, trials = exercise.trials(21), exercise.trials(22)
+    verdict = exercise.verdict(trials, [trial.expected for trial in recorded])
+    assert exercise.mark(verdict) == 0
+    assert exercise.mark(exercise.verdict(trials, [trial.expected for trial in trials])) == exercise.points
+
+
+@pytest.mark.parametrize("exercise", BANK, ids=exercises.names())
+def test_nothing_passes_on_fewer_outcomes_than_cases(exercise):
+    trials = exercise.trials(3)
+    right = [trial.expected for trial in trials]
+    ends = [[], [Stopped()], [Unanswered(why="it ended its process")], [Raised(error="ValueError")]]
+    for count in {0, 1, len(right) // 2, len(right) - 1}:
+        for end in ends:
+            verdict = exercise.verdict(trials, [*right[:count], *end])
+            assert verdict.status == "failed" and exercise.mark(verdict) == 0
+            assert (verdict.cases, verdict.agreed) == (len(trials), count)
+
+
+def test_outcomes_beyond_the_cases_are_not_asked_for():
+    exercise = exercises.get("softmax")
+    trials = exercise.trials(3)
+
+    def outcomes():
+        yield from (trial.expected for trial in trials)
+        raise AssertionError("one more was asked for")
+
+    assert exercise.verdict(trials, outcomes()).passed
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict("nothing was tried"),
+        Verdict("no case", 0, 0),
+        Verdict("one is missing", 3, 2),
+        Verdict("nothing there", 3, 3, attempted=False),
+    ],
+    ids=lambda verdict: verdict.message,
+)
+def test_a_verdict_has_passed_when_all_its_cases_agree_and_never_else(verdict):
+    assert not verdict.passed
+    assert Verdict("all agree", 3, 3).status == "passed"
+
+
+def test_what_ends_a_program_is_told_where_nothing_else_is_wrong():
+    """Not the smallest of the cases that were not asked any more."""
+    exercise = exercises.get("softmax")
+    trials = exercise.trials(3)
+    verdict = exercise.verdict(trials, [*(trial.expected for trial in trials[:4]), Stopped()])
+    assert verdict.trial is trials[4] and "Still running" in verdict.message
+    wrong = Returned(value=3)
+    assert exercise.verdict(trials, [*[trials[0].expected, wrong], Stopped()]).trial is trials[1]
 
 
 def test_an_unknown_name_is_answered_with_close_ones():

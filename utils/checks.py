@@ -50,8 +50,9 @@ def _verdict(exercise: Exercise, attempt: Any) -> Verdict:
         return Verdict(words, attempted=False)
     verdict = exercise.assess(attempt)
     if verdict.passed:
-        others = [exercises.get(name).reference for name in exercises.names() if name != exercise.name]
-        used = borrowed(attempt, others)
+        names = exercises.names()
+        earlier = [exercises.get(name).reference for name in names[: names.index(exercise.name)]]
+        used = borrowed(attempt, earlier)
         if used:
             return Verdict(BORROWED.format(used))
     return verdict

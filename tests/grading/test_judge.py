@@ -1,7 +1,9 @@
 """The judge: honest work has full marks, blanks none, mistakes their sentence; its own failures mark nobody down."""
 
+import math
 import os
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from handed_in import ROOT, as_bytes, handed_in
 from utils import exercises
 from utils.grading import judge, notebook
 from utils.grading.judge import grade
+from utils.grading.kinds import Kind
 from utils.grading.marks import NotGraded
 from utils.grading.sandbox import Sandbox
 
@@ -21,7 +24,7 @@ DEF = "def softmax(scores, dim=-1):\n"
 CHAPTER_OF = {exercise: name for name in notebook.names() for exercise in notebook.chapter(name).blanks}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**48 - 1])
+@pytest.mark.parametrize("seed", [0, 1, 2**128 - 1])
 @pytest.mark.parametrize("chapter", notebook.names())
 def test_the_solutions_have_full_marks(chapter, seed, sandbox):
     marks = grade((ROOT / "solutions" / f"{chapter}.ipynb").read_bytes(), "", sandbox, seed)
@@ -61,7 +64,14 @@ def test_a_known_mistake_gets_its_sentence(sandbox):
     wrong = "def softmax(scores, dim=-1):\n    exps = torch.exp(scores)\n    return exps / exps.sum(dim, keepdim=True)"
     marks = grade(as_bytes(handed_in("02_soft_lookup", {"softmax": wrong})), "", sandbox, 5)
     sentences = {mistake.sentence for mistake in exercises.get("softmax").mistakes}
-    assert marks.marks[0].message.split(" (In the case: ")[0] in sentences
+    assert marks.marks[0].message in sentences and marks.marks[0].kind is Kind.KNOWN
+    assert exercises.get("softmax").assess(eval_softmax(wrong)).mistake == marks.marks[0].mistake
+
+
+def eval_softmax(source):
+    names = {}
+    exec(f"import torch\n{source}", names)
+    return names["softmax"]
 
 
 def test_the_courses_own_answer_stands_in_for_one_that_did_not_pass(sandbox):
@@ -88,22 +98,174 @@ def test_every_exercise_has_cases_that_nobody_can_know_beforehand(exercise):
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "kind"),
     {
-        "a name that is missing": (f"{DEF}    return F.softmax(scores, dim)", "It raised NameError."),
-        "syntax": ("def softmax(scores)\n    return 1", r"raised SyntaxError: expected .* \(the cell, line 1\)"),
-        "a class in a function's place": ("class softmax:\n    pass", "Its cell defines no function `softmax`."),
-        "a number in its place": ("softmax = 3", "Its cell defines no function `softmax`."),
-        "a blank helper": (f"def helper():\n    raise NotImplementedError\n{DEF}    return helper()", "raised NotImpl"),
-        "nothing returned": (f"{DEF}    scores.exp()", "is None|returns None"),
-        "another shape": (f"{DEF}    return torch.zeros(3, 1, 4)", "another shape"),
-        "numpy": (f"{DEF}    return torch.softmax(scores, dim).detach().numpy()", "not a tensor"),
+        "a name that is missing": (f"{DEF}    return functional.softmax(scores, dim)", Kind.RAISED),
+        "syntax": ("def softmax(scores)\n    return 1", Kind.SYNTAX),
+        "indentation": ("def softmax(scores):\nreturn 1", Kind.SYNTAX),
+        "a class in a function's place": ("class softmax:\n    pass", Kind.UNDEFINED),
+        "a number in its place": ("softmax = 3", Kind.UNDEFINED),
+        "a cell that fails": ("softmax = 1 / 0", Kind.CELL_RAISED),
+        "a cell that goes on for ever": ("while True:\n    pass\nsoftmax = 3", Kind.CELL_STOPPED),
+        "a cell that ends its process": ("import os\nos._exit(0)\nsoftmax = 3", Kind.CELL_ENDED),
+        "a cell of a hundred thousand letters": (f"{DEF}    return scores.softmax(dim)\n#{'x' * 100_000}", Kind.UNREAD),
+        "nothing": ("", Kind.UNDEFINED),
+        "a blank": (f"{DEF}    raise NotImplementedError", Kind.BLANK),
+        "a blank helper": (f"def helper():\n    raise NotImplementedError\n{DEF}    return helper()", Kind.RAISED),
+        "an endless loop": (f"{DEF}    while True:\n        pass", Kind.STOPPED),
+        "the end of its process": (f"{DEF}    import os\n    os._exit(0)", Kind.ENDED),
+        "far too much": (f"{DEF}    return torch.zeros(20_000_000)", Kind.ENDED),
+        "an input changed": (f"{DEF}    scores.data.zero_()\n    return torch.ones_like(scores)", Kind.CHANGED),
+        "numpy": (f"{DEF}    return torch.softmax(scores, dim).detach().numpy()", Kind.TYPE),
+        "another shape": (f"{DEF}    return torch.zeros(3, 1, 4)", Kind.SHAPE),
+        "another type of numbers": (f"{DEF}    return torch.softmax(scores, dim).half() * 2", Kind.DTYPE),
+        "NaN": (f"{DEF}    return scores * float('nan')", Kind.NOT_FINITE),
+        "other values": (f"{DEF}    return torch.softmax(scores, dim) + 0.01", Kind.VALUES),
+        "a gradient": (f"{DEF}    w = torch.softmax(scores, dim)\n    return 2 * w - w.detach()", Kind.GRADIENT),
+        "the course's own": (f"from utils import models\n{DEF}    return models.softmax(scores, dim)", Kind.BORROWED),
+        "a class of the course's own": ("from utils import models as m\nsoftmax = m.softmax", Kind.BORROWED),
     }.values(),
 )  # fmt: skip
-def test_a_student_reads_what_kind_of_thing_is_wrong(source, message, sandbox):
-    mark = grade(as_bytes(handed_in("02_soft_lookup", {"softmax": source})), "", sandbox, 5).marks[0]
-    assert mark.points == 0
-    assert re.search(message, mark.message), mark.message
+def test_a_student_reads_what_kind_of_thing_is_wrong(source, kind, sandbox):
+    mark = grade(as_bytes(handed_in("02_soft_lookup", {"softmax": source})), "02_soft_lookup", sandbox, 5, 2).marks[0]
+    assert (mark.kind, mark.points, mark.message) == (kind, 0, kind.sentence)
+
+
+def test_an_exercise_that_no_cell_answers_is_said_to_be_missing(sandbox):
+    work = handed_in("02_soft_lookup", folder="solutions")
+    work.cells = [cell for cell in work.cells if cell.id != "ex-softmax"]
+    assert grade(as_bytes(work), "", sandbox, 5).marks[0].kind is Kind.MISSING
+
+
+def test_numbers_of_16_bits_work_where_nothing_can_be_asked_of_the_processor(sandbox):
+    by_way_of = f"{DEF}    scores.half() * 2\n    scores.bfloat16() @ scores.bfloat16().mT if scores.dim() > 1 else 0\n"
+    work = handed_in("02_soft_lookup", {"softmax": f"{by_way_of}    return scores.softmax(dim)"})
+    assert grade(as_bytes(work), "", sandbox, 5).marks[0].points == 2
+
+
+def test_what_feedback_can_tell_is_few_bits():
+    """One of the kinds, or a known mistake's sentence, and whether a part of the points remains."""
+    most = max(len(Kind) + len(exercise.mistakes) * (1 + (exercise.points_for_values > 0)) for exercise in BANK)
+    page = (ROOT / "utils" / "grading" / "README.md").read_text(encoding="utf-8")
+    told = int(re.search(r"at most (\d+) bits for each exercise", page)[1])
+    assert told - 1 < math.log2(most) <= told
+
+
+SIDE_EFFECTS = {
+    "a method put on a tensor": ("torch.Tensor.mine = lambda x, dim: x.softmax(dim)", "scores.mine(dim)"),
+    "a name put in globals()": ("globals()['mine'] = torch.softmax", "mine(scores, dim)"),
+    "a name defined by exec": ("exec('def mine(x, dim):\\n    return x.softmax(dim)')", "mine(scores, dim)"),
+    "a name put on a module": ("import torch\ntorch.mine = torch.softmax", "torch.mine(scores, dim)"),
+    "a table filled by a decorator": (
+        "class Ways: pass\ndef way(f):\n    setattr(Ways, f.__name__, staticmethod(f))\n    return f\n"
+        "@way\ndef mine(x, dim):\n    return x.softmax(dim)",
+        "Ways.mine(scores, dim)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("elsewhere", "used"), SIDE_EFFECTS.values(), ids=SIDE_EFFECTS)
+def test_what_a_notebook_did_in_another_cell_is_found(elsewhere, used, sandbox):
+    """Of the cells, those are run that define what is used; if that was not enough, all of those above."""
+    work = handed_in("02_soft_lookup", {"softmax": f"{DEF}    return {used}"})
+    place = next(i for i, cell in enumerate(work.cells) if cell.id == "ex-softmax")
+    work.cells.insert(place, nbformat.v4.new_code_cell(elsewhere))
+    mark = grade(as_bytes(work), "", sandbox, 5).marks[0]
+    assert (mark.kind, mark.points) == (Kind.PASSED, 2)
+
+
+def test_an_endless_loop_costs_its_own_exercise_only(sandbox):
+    endless = {
+        "softmax": f"{DEF}    while True:\n        pass",
+        "lookup_gradient": "while True:\n    pass\ndef lookup_gradient(query, key, value, temperature=1.0):\n    pass",
+    }
+    work = handed_in("02_soft_lookup", endless, "solutions")
+    marks = {mark.exercise: mark.points for mark in grade(as_bytes(work), "", sandbox, 5, 1).marks}
+    assert marks == {"softmax": 0, "soft_lookup": 3, "lookup_gradient": 0, "kernel_regression": 3, "linear_memory": 1}
+
+
+class Clock:
+    """In place of the module `time`: a clock that moves when it is told to."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Slow:
+    """A sandbox in which every question takes as long as it is given, and comes to nothing: the worst there can be."""
+
+    trusted = False
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def runner(self):
+        return self
+
+    def ask(self, question, deadline):
+        self.clock.now = max(self.clock.now, deadline)
+        if "cells" in question:
+            return {"is": "function", "problems": [], "lost": []}
+        return {"error": "NameError: name 'x' is not defined", "unattempted": None}
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("chapter", notebook.names())
+def test_a_hostile_notebook_costs_no_more_than_a_slow_one(chapter, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(judge, "time", clock)
+    work = (ROOT / "solutions" / f"{chapter}.ipynb").read_bytes()
+    marks = grade(work, "", Slow(clock), 5, 5.0)
+    assert marks.score == 0
+    assert clock.now <= len(marks.marks) * (5.0 + judge.GRACE)
+    assert len(marks.marks) < 3 or Kind.NO_TIME in {mark.kind for mark in marks.marks}
+
+
+def test_a_slow_first_import_is_no_students_mistake(tmp_path, monkeypatch):
+    """What PyTorch puts off until it is needed is imported before any clock runs."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW_START.format(seconds=7, place=tmp_path / "met"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    box = Sandbox(trusted=True)
+    work = handed_in("03_a_dictionary_that_learns", folder="solutions")
+    statuses = [{mark.exercise: mark.status for mark in grade(as_bytes(work), "", box, 5).marks}["train_step"]]
+    blank = handed_in("03_a_dictionary_that_learns")
+    statuses += [{mark.exercise: mark.status for mark in grade(as_bytes(blank), "", box, 5).marks}["train_step"]]
+    box.close()
+    assert statuses == ["passed", "not attempted"] and (tmp_path / "met").exists()
+
+
+SLOW_START = """
+import importlib.abc, pathlib, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torch._dynamo":
+            sys.meta_path.remove(self)
+            time.sleep({seconds})
+            pathlib.Path("{place}").touch()
+
+sys.meta_path.insert(0, Slow())
+"""
+
+
+def test_a_runner_that_meets_the_kernels_limit_is_no_accident(monkeypatch, tmp_path):
+    """The kernel's SIGKILL for too many seconds of work is the program's own end, not one from outside."""
+    lockdown = (ROOT / "utils" / "grading" / "inside" / "lockdown.py").read_text()
+    inside = tmp_path / "utils"
+    shutil.copytree(ROOT / "utils", inside)
+    shorter = re.sub(r"CPU_SECONDS = \d+", "CPU_SECONDS = 1", lockdown)
+    assert shorter != lockdown
+    (inside / "grading" / "inside" / "lockdown.py").write_text(shorter)
+    monkeypatch.setattr("utils.grading.bubblewrap.COURSE", tmp_path)
+    box = Sandbox()
+    work = as_bytes(handed_in("02_soft_lookup", {"softmax": f"{DEF}    while True:\n        pass"}))
+    mark = grade(work, "", box, 5, 5).marks[0]
+    box.close()
+    assert mark.kind is Kind.ENDED
 
 
 def zygote_of(box):

@@ -186,15 +186,26 @@ def test_any_part_of_a_notebook_is_no_notebook(sandbox):
             points(whole[:length], sandbox)
 
 
-def test_a_cell_of_megabytes_is_left_out(sandbox):
+def test_a_cell_of_a_megabyte_is_left_out_and_told(sandbox):
     work = solved()
-    work.cells.append(nbformat.v4.new_code_cell("#" + "x" * 3_000_000))
-    assert points(as_bytes(work), sandbox) == FULL
+    work.cells.append(nbformat.v4.new_code_cell("#" + "x" * 1_000_000))
+    marks = grade(as_bytes(work), "", sandbox, 5)
+    assert marks.score == FULL
+    assert marks.warnings == ("A cell of 1,000,001 characters was not read, the limit is 100,000.",)
+
+
+@pytest.mark.parametrize("cells", [["#" + "x" * 3_000_000], ["\n" * 99_999] * 300], ids=["one", "many"])
+def test_more_code_than_is_read_is_refused_before_it_is_searched(cells, monkeypatch):
+    work = solved()
+    work.cells += [nbformat.v4.new_code_cell(source) for source in cells]
+    monkeypatch.setattr(notebook, "DEFINES", None)  # nothing may be searched
+    with pytest.raises(notebook.Unreadable, match="characters of code, the limit is 2,097,152"):
+        notebook.read(as_bytes(work))
 
 
 def test_more_code_than_can_be_sent_is_not_graded(sandbox):
     work = solved()
-    work.cells += [nbformat.v4.new_code_cell("#" + "x" * 90_000) for _ in range(30)]
+    work.cells += [nbformat.v4.new_code_cell("#" + "ü" * 90_000) for _ in range(10)]
     with pytest.raises(NotGraded, match="more code"):
         points(as_bytes(work), sandbox)
     work.cells += [nbformat.v4.new_code_cell("1") for _ in range(notebook.MOST_CELLS)]

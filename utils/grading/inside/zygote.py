@@ -31,6 +31,7 @@ def main(fd: int, sandboxed: bool) -> None:
         lockdown.drop_root()
     torch.set_num_threads(1)
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # imports for a second: not in each runner
+    torch.zeros(1).half()  # asks what the processor can do, while there is a /proc to ask
     requests = socket.socket(fileno=fd)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors
     requests.sendall(REQUEST)
