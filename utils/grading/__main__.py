@@ -28,12 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
         earlier = options.compare and tables.read(options.compare)
         if options.gradebook:
             gradebook.check(options.gradebook)
-        if not options.trusted:
-            bubblewrap.check()
         if options.trusted:
             print(f"--trusted: {words.UNSANDBOXED}", file=sys.stderr)
+        else:
+            bubblewrap.check()
         with batch.opened(options.out):
             seed = batch.seed_of(options.out, options.seed)
+            if seed < batch.SHORT:
+                print(f"The seed {seed} is short: somebody may find it by trying.", file=sys.stderr)
             settings = batch.Settings(seed, options.timeout, options.trusted, options.chapter, batch.course())
             graded = batch.grade(found, options.out, settings, options.jobs, options.backend, options.scheduler)
             return _tell(found, left, graded, roster, earlier, options)

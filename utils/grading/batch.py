@@ -29,7 +29,8 @@ from .submissions import Submission, UnusableArguments
 
 IMPORT = "import utils.grading.batch"
 SEED_BITS = 128
-MEMORY = 2 << 30  # bytes that a worker may take for one notebook, beyond what it has
+SHORT = 1 << 64  # a seed below may be found by trying
+MEMORY = 1 << 30  # bytes that a worker may take for one notebook, beyond what it has
 TRIES = 3  # at a submission alone, when workers die of it
 
 _one_at_a_time = threading.Lock()  # where a worker has several threads

@@ -1,0 +1,327 @@
+"""What a teacher gets back: marks, words, lists of what is missing, and what has changed."""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from classes import BLANK, CHAPTER, SOLVED, WRONG, a_class, finished, marks
+
+from utils.grading import __main__ as grading
+from utils.grading import batch, records, submissions, tables, words
+
+
+@pytest.fixture
+def klass(tmp_path):
+    return a_class(tmp_path / "submitted", 12)
+
+
+@pytest.fixture
+def here(capfd):
+    """The command in this process, where its workers go on from test to test."""
+
+    def run(*arguments):
+        status = grading.main([*map(str, arguments), "--jobs", "2"])
+        return status, *capfd.readouterr()
+
+    return run
+
+
+def test_a_class(klass, tmp_path, here):
+    status, shown, _ = here(klass, "--out", tmp_path / "out", "--jobs", "2")
+    assert status == 0
+    assert [row["score"] for row in marks(tmp_path / "out")] == ["12", "0", "11"] * 4
+    assert {row["sandboxed"] for row in marks(tmp_path / "out")} == {"yes"}
+    assert "student02  02_soft_lookup  11 / 12  ✓ softmax" in shown
+    place = tmp_path / "out" / "students" / "student02" / f"student02_{CHAPTER}.ipynb"
+    results = json.loads((place / "results.json").read_text())
+    assert results["score"] == sum(test["score"] for test in results["tests"]) == 11
+    assert {"name", "score", "max_score", "status", "output", "visibility"} <= results["tests"][0].keys()
+    assert {results["output_format"], *(test["output_format"] for test in results["tests"])} == {"text"}
+    told = results["tests"][4]["extra_data"]
+    assert (told["status"], told["kind"], told["mistake"]) == ("failed", "known mistake", "transposed")
+    assert all(test["extra_data"]["seconds"] >= 0 for test in results["tests"])
+    assert [test["status"] for test in results["tests"]] == ["passed"] * 4 + ["failed"]
+    words = (place / "feedback.md").read_text()
+    assert words.startswith("# 02_soft_lookup: 11 of 12 points\n") and "**linear_memory** 0/1: ✗" in words
+    seed = (tmp_path / "out" / "seed.txt").read_text().strip()
+    assert not any(seed in path.read_text() for path in (tmp_path / "out" / "students").rglob("*") if path.is_file())
+
+
+def test_what_has_not_changed_is_not_graded_again(klass, tmp_path, here):
+    out = tmp_path / "out"
+    assert here(klass, "--out", out)[0] == 0
+    before = finished(out)
+    changed = klass / f"student01_{CHAPTER}.ipynb"
+    changed.write_bytes(SOLVED)
+    assert here(klass, "--out", out)[0] == 0
+    after = finished(out)
+    assert [path.parts[-3] for path in before if before[path] != after[path]] == ["student01"]
+    assert marks(out)[1]["score"] == "12"
+    assert grading.main([str(klass), "--out", str(out), "--seed", "1"]) == 2
+
+
+def test_what_became_ungradable_keeps_no_earlier_feedback(klass, tmp_path, here):
+    assert here(klass, "--out", tmp_path / "out")[0] == 0
+    (klass / f"student00_{CHAPTER}.ipynb").write_text("{")
+    (klass / "archive only").mkdir()
+    (klass / "archive only" / "work.zip").touch()
+    status, _, complaints = here(klass, "--out", tmp_path / "out")
+    assert "work.zip: it is an archive: unpack it" in complaints
+    assert status == 3 and "archive only: there is no notebook (*.ipynb) in the folder" in complaints
+    assert len(finished(tmp_path / "out")) == len(list((tmp_path / "out").rglob(records.FEEDBACK))) == 11
+
+
+def test_a_folder_as_nbgrader_collects_it(tmp_path, here):
+    for student, content in (("ana", SOLVED), ("bo", BLANK)):
+        place = tmp_path / "submitted" / student / "homework"
+        place.mkdir(parents=True)
+        (place / "problem.ipynb").write_bytes(content)
+        (place / ".ipynb_checkpoints").mkdir()
+        (place / ".ipynb_checkpoints" / "problem-checkpoint.ipynb").write_bytes(content)
+    assert here(tmp_path / "submitted", "--out", tmp_path / "out")[0] == 0
+    rows = [(row["student"], row["assignment"], row["chapter"], row["score"]) for row in marks(tmp_path / "out")]
+    assert rows == [("ana", "homework", CHAPTER, "12"), ("bo", "homework", CHAPTER, "0")]
+
+
+def test_what_cannot_be_graded_is_listed_and_has_no_mark(klass, tmp_path, here):
+    (klass / "broken.ipynb").write_text("{")
+    (klass / "empty.ipynb").touch()
+    (klass / "=cmd|x.ipynb").write_bytes(SOLVED)
+    (klass / "\x1b[31mred.ipynb").write_bytes(SOLVED)
+    (klass / "gone.ipynb").symlink_to("nowhere")
+    os.mkfifo(klass / "pipe.ipynb")
+    (klass / "copy.ipynb").symlink_to(f"student00_{CHAPTER}.ipynb")
+    for name in ("marks.csv", "seed.txt", "results.json", "student00_02_soft_lookup.ipynb"):
+        (klass / f"{name}.ipynb").write_bytes(SOLVED)
+    status, shown, complaints = here(klass, "--out", tmp_path / "out", "--jobs", "2")
+    assert status == 3
+    rows = {row["student"]: row for row in marks(tmp_path / "out")}
+    assert len(rows) == 23
+    without = {student for student, row in rows.items() if row["score"] == ""}
+    assert without == {"broken", "empty", "gone", "pipe", "copy"}
+    assert all(f"{student}.ipynb: " in complaints for student in without)
+    assert rows["broken"]["note"] == "the file is not a notebook (it is damaged, cut off, or something else)."
+    assert rows["'=cmd|x"]["score"] == "12" and "\x1b" not in shown
+    assert status == here(klass, "--out", tmp_path / "out")[0]
+
+
+def test_trusted_is_said_everywhere(klass, tmp_path, here):
+    status, shown, complaints = here(klass, "--out", tmp_path / "out", "--trusted")
+    assert status == 0
+    assert complaints.startswith("--trusted: ") and shown.count(words.UNSANDBOXED) == 12
+    assert {row["sandboxed"] for row in marks(tmp_path / "out")} == {"no"}
+    assert all(words.UNSANDBOXED in path.read_text() for path in (tmp_path / "out").rglob("feedback.md"))
+    assert all(words.UNSANDBOXED in path.read_text() for path in (tmp_path / "out").rglob("results.json"))
+    here(klass, "--out", tmp_path / "out")
+    assert {row["sandboxed"] for row in marks(tmp_path / "out")} == {"yes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("ana.ipynb", "ana"),
+        ("ana_02_soft_lookup.ipynb", "ana"),
+        ("02_soft_lookup_ana.ipynb", "ana"),
+        ("02_soft_lookup.ipynb", "02_soft_lookup"),
+        ("Ana Ruiz - 02_soft_lookup (1).ipynb", "Ana Ruiz -  (1)"),
+    ],
+)
+def test_whose_a_file_is(name, student, tmp_path):
+    (tmp_path / name).touch()
+    ((found,), left) = submissions.find([tmp_path])
+    assert (found.student, left) == (student, [])
+
+
+def test_a_name_stays_in_its_folder(tmp_path):
+    (tmp_path / "...ipynb").touch()
+    ((found,), _) = submissions.find([tmp_path / "...ipynb"])
+    assert (tmp_path / "out" / found.place).resolve().is_relative_to((tmp_path / "out").resolve())
+
+
+def test_what_is_left_out_is_listed_with_the_reason(klass, tmp_path, here):
+    (klass / f"upper_{CHAPTER}.IPYNB").write_bytes(SOLVED)
+    (klass / f"renamed_{CHAPTER}.ipynb.txt").write_bytes(SOLVED)
+    (klass / "all.zip").write_bytes(b"PK")
+    (klass / "essay.docx").touch()
+    (klass / ".DS_Store").touch()
+    deep = klass / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    (deep / "deep.ipynb").write_bytes(SOLVED)
+    (klass / "a" / "timestamp.txt").write_text("2026-11-27 10:00:00.000000 UTC")
+    status, shown, complaints = here(klass, "--out", tmp_path / "out", "--jobs", "2")
+    assert status == 3 and "upper" in shown
+    with open(tmp_path / "out" / tables.LEFT) as file:
+        left = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(file)}
+    assert left == {
+        f"renamed_{CHAPTER}.ipynb.txt": "its name does not end in .ipynb: rename it",
+        "all.zip": "it is an archive: unpack it",
+        "deep.ipynb": "it is deeper than STUDENT/ASSIGNMENT/FILE",
+        "essay.docx": "it is no notebook",
+        ".DS_Store": "it is hidden",
+        "timestamp.txt": "it is no notebook",
+        "a": "there is no notebook (*.ipynb) in the folder",
+    }
+    assert all(f"{name}: {reason}" in complaints for name, reason in left.items())
+    for name in (f"renamed_{CHAPTER}.ipynb.txt", "all.zip", "a/b/c/deep.ipynb", "a/b/c", "a/b"):
+        path = klass / name
+        path.rmdir() if path.is_dir() else path.unlink()
+    shutil.rmtree(klass / "a")
+    assert here(klass, "--out", tmp_path / "out")[0] == 0  # what nobody meant to hand in is no failure
+
+
+def test_marks_are_of_all_results_in_the_folder(klass, tmp_path, here):
+    out = tmp_path / "out"
+    (klass / "broken.ipynb").write_text("{")
+    assert here(klass, "--out", out)[0] == 3
+    one = klass / f"student01_{CHAPTER}.ipynb"
+    one.write_bytes(SOLVED)
+    assert here(one, "--out", out)[0] == 0
+    rows = {row["student"]: row for row in marks(out)}
+    assert len(rows) == 13 and rows["student01"]["score"] == rows["student00"]["score"] == "12"
+    assert rows["broken"]["score"] == "" and "not a notebook" in rows["broken"]["note"]
+
+
+def test_another_version_of_the_course_grades_anew(klass, tmp_path, monkeypatch):
+    out, arguments = tmp_path / "out", [str(klass), "--out", str(tmp_path / "out"), "--jobs", "2"]
+    assert grading.main(arguments) == 0
+    before = finished(out)
+    assert grading.main(arguments) == 0 and finished(out) == before
+    monkeypatch.setattr(batch, "course", lambda: "another")
+    assert grading.main(arguments) == 0
+    assert all(finished(out)[path] > before[path] for path in before)
+
+
+def test_who_of_a_roster_is_missing(klass, tmp_path, here):
+    roster = tmp_path / "students.csv"
+    ids = [f"student{i:02}" for i in range(1, 12)]
+    roster.write_text("id,last_name,first_name\n" + "".join(f"{name},x,y\n" for name in [*ids, "Zoë", "=cmd"]))
+    status, _, complaints = here(klass, "--out", tmp_path / "out", "--roster", roster)
+    assert status == 0
+    assert "On the roster, and nothing handed in:\n  Zoë\n  =cmd\n" in complaints
+    assert "Not on the roster:\n  student00\n" in complaints
+    rows = {row["student"]: row for row in marks(tmp_path / "out")}
+    assert len(rows) == 14 and rows["Zoë"]["note"] == tables.MISSING and rows["Zoë"]["score"] == ""
+    assert "'=cmd" in rows
+
+
+@pytest.mark.parametrize(
+    ("text", "students"),
+    [
+        ("ana\nbo\n", ["ana", "bo"]),
+        ("\ufeffStudent;Group\nana;1\n\nbo;2\n", ["ana", "bo"]),
+        ("Group,Username\n1,ana\n2,bo\n2,bo\n", ["ana", "bo"]),
+        ("ana,Ana Ruiz\nbo,Bo Li\n", ["ana", "bo"]),
+    ],
+)
+def test_rosters_of_many_forms(text, students, tmp_path):
+    (tmp_path / "r.csv").write_text(text, encoding="utf-8")
+    assert tables.roster(tmp_path / "r.csv") == students
+
+
+def test_names_are_the_same_however_they_are_typed():
+    record = records.not_graded("why", {"student": "Zoe\u0308 "})
+    assert tables.missing(["zoë"], [record]) == ([], [])
+
+
+def several(folder):
+    """Three notebooks of one student: a blank, a better one, a blank handed in last; and one of another's."""
+    folder.mkdir()
+    for hour, (name, content) in enumerate([("a", BLANK), ("b", WRONG), ("c", BLANK), ("broken", b"{")]):
+        (folder / "ana").mkdir(exist_ok=True)
+        path = folder / "ana" / f"{name}_{CHAPTER}.ipynb"
+        path.write_bytes(content)
+        os.utime(path, (1_700_000_000 + 3600 * hour,) * 2)
+    (folder / "bo").mkdir()
+    (folder / "bo" / "x.ipynb").write_bytes(SOLVED)
+    return folder
+
+
+@pytest.mark.parametrize(("which", "file"), [("--best", "b"), ("--latest", "c")])
+def test_one_row_for_each_student(which, file, tmp_path, here):
+    folder = several(tmp_path / "submitted")
+    status, _, complaints = here(folder, "--out", tmp_path / "out", which)
+    assert status == 3 and "broken" in complaints
+    assert [(row["student"], row["file"]) for row in marks(tmp_path / "out")] == [
+        ("ana", f"{file}_{CHAPTER}.ipynb"),
+        ("bo", "x.ipynb"),
+    ]
+    assert here(folder, "--out", tmp_path / "out")[0] == 3 and len(marks(tmp_path / "out")) == 5
+
+
+def test_when_nbgrader_collected_it_counts_before_the_files_own_time(tmp_path):
+    for name, hour in (("a", 12), ("b", 11)):
+        place = tmp_path / name
+        place.mkdir()
+        (place / "x.ipynb").touch()
+        (place / "timestamp.txt").write_text(f"2026-11-27 {hour}:00:00.000000 UTC\n")
+    one, two = (submissions.Submission(tmp_path / name / "x.ipynb", name) for name in "ab")
+    assert one.handed_in == "2026-11-27T12:00:00+00:00" > two.handed_in
+    (tmp_path / "b" / "timestamp.txt").write_text("yesterday")
+    os.utime(two.path, (0, 0))
+    assert two.handed_in == "1970-01-01T00:00:00+00:00"
+
+
+def test_what_a_regrade_changed(klass, tmp_path, here):
+    out = tmp_path / "out"
+    assert here(klass, "--out", out, "--jobs", "2")[0] == 0
+    shutil.copy(out / tables.CSV, tmp_path / "old.csv")
+    (klass / f"student01_{CHAPTER}.ipynb").write_bytes(WRONG)
+    (klass / f"student02_{CHAPTER}.ipynb").write_text("{")
+    (klass / f"late_{CHAPTER}.ipynb").write_bytes(SOLVED)
+    status, shown, _ = here(klass, "--out", out, "--compare", tmp_path / "old.csv")
+    assert status == 3
+    after = shown.split("old.csv: ")[1].splitlines()
+    assert after[0] == "4 changes."
+    assert after[1:5] == [
+        "  late 02_soft_lookup: new, 12",
+        "  student01 02_soft_lookup: 0 → 11 (softmax 0 → 2, soft_lookup 0 → 3, lookup_gradient 0 → 3, "
+        "kernel_regression 0 → 3)",
+        "  student02: new, no mark",
+        "  student02 02_soft_lookup: gone, had 11",
+    ]
+    assert "no changes." in here(klass, "--out", out, "--compare", out / tables.CSV)[1]
+
+
+def test_a_killed_run_leaves_no_drafts(klass, tmp_path, here):
+    place = tmp_path / "out" / "students" / "ana" / "x.ipynb"
+    place.mkdir(parents=True)
+    (place / ".results.json.1234.draft").touch()
+    assert here(klass, "--out", tmp_path / "out")[0] == 0
+    assert not list((tmp_path / "out").rglob("*.draft"))
+
+
+def test_a_file_that_needs_too_much_memory_is_not_graded(klass, tmp_path, here):
+    """Fifty megabytes of empty dictionaries would be more than a gigabyte: refused in the worker, which lives on."""
+    hostile = b'{"nbformat": 4, "cells": [' + b"{}," * 17_000_000 + b"{}]}"
+    (klass / "hostile.ipynb").write_bytes(hostile)
+    (klass / "huge.ipynb").write_bytes(hostile + b" " * (2 << 20))
+    status, _, complaints = here(klass, "--out", tmp_path / "out")
+    assert status == 3
+    assert "hostile.ipynb: the file takes more memory than a notebook may" in complaints
+    assert "huge.ipynb: it is larger than 50 MB" in complaints
+    rows = {row["student"]: row["score"] for row in marks(tmp_path / "out")}
+    assert rows["hostile"] == rows["huge"] == "" and list(rows.values()).count("12") == 4
+
+
+def test_a_short_seed_is_warned_of(klass, tmp_path, here):
+    assert "is short" in here(klass, "--out", tmp_path / "out", "--seed", "5")[2]
+    _, _, complaints = here(klass, "--out", tmp_path / "other")
+    assert "is short" not in complaints
+    assert int((tmp_path / "other" / "seed.txt").read_text()) > 2**100
+
+
+def test_foreign_text_in_feedback_is_text(tmp_path, here):
+    folder = tmp_path / "submitted"
+    folder.mkdir()
+    name = "`<script>alert(1)<|script>![](http:||x) **b** ` [a](b)"
+    (folder / f"{name}.ipynb").write_bytes(SOLVED)
+    assert here(folder, "--out", tmp_path / "out")[0] == 0
+    (words_for_student,) = (path.read_text() for path in (tmp_path / "out").rglob(records.FEEDBACK))
+    line = words_for_student.splitlines()[2]
+    shown = "'‹script›alert(1)‹|script›![](http:||x) **b** ' [a](b)"
+    assert line == f"`{shown}`, `{shown}.ipynb`"
+    page = (tmp_path / "out" / "class.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
