@@ -1,10 +1,12 @@
 """The time limit stops Python loops and leaves nothing behind; what a program uses of the course's own is found."""
 
+import functools
 import signal
 import threading
 import time
 
 import pytest
+import torch
 
 from utils import models
 from utils.attempts import borrowed
@@ -135,6 +137,24 @@ class Plain(dict):
         return self.models
 
 
+@functools.lru_cache
+def remembers(x):
+    return uses_a_module(x)
+
+
+class CanBeCalled:
+    def __call__(self, x):
+        return uses_a_module(x)
+
+
+class Unwilling:
+    def __getattr__(self, name):
+        raise RuntimeError("no")
+
+    def __call__(self, x):
+        return x
+
+
 @pytest.mark.parametrize(
     ("program", "name"),
     [
@@ -146,12 +166,20 @@ class Plain(dict):
         (IsOne, "MultiHeadAttention"),
         (MakesOne, "models"),
         (IsMadeByAnother, "models"),
+        (remembers, "models"),
+        (functools.partial(uses_a_module, 3), "models"),
+        (CanBeCalled(), "models"),
+        (MakesOne().__init__, "models"),
     ],
 )
 def test_what_a_program_uses_of_the_courses_own_is_named(program, name):
     assert borrowed(program, []) == name
 
 
-@pytest.mark.parametrize("program", [plain, Plain, takes_an_earlier_exercise, reference.soft_lookup])
+OWN = [plain, Plain, takes_an_earlier_exercise, reference.soft_lookup, functools.partial(plain, 1), len, Unwilling()]
+OWN += [functools.partial(torch.softmax, dim=-1), torch.nn.Softmax(-1), functools.lru_cache(plain)]
+
+
+@pytest.mark.parametrize("program", OWN, ids=lambda program: type(program).__name__)
 def test_what_stands_on_its_own_is_let_alone(program):
     assert borrowed(program, [earlier]) is None

@@ -199,15 +199,21 @@ def test_more_code_than_is_read_is_refused_before_it_is_searched(cells, monkeypa
     work = solved()
     work.cells += [nbformat.v4.new_code_cell(source) for source in cells]
     monkeypatch.setattr(notebook, "DEFINES", None)  # nothing may be searched
-    with pytest.raises(notebook.Unreadable, match="characters of code, the limit is 2,097,152"):
+    with pytest.raises(notebook.Unreadable, match="bytes of code, the limit is 2,097,152"):
         notebook.read(as_bytes(work))
 
 
-def test_more_code_than_can_be_sent_is_not_graded(sandbox):
+@pytest.mark.parametrize("comment", ["x", "\n", "ü", "字", "\x00", "\ud800"], ids=repr)
+def test_all_that_is_read_can_be_sent(comment, sandbox):
+    """Nobody gets to be "not graded" by way of letters that take more room on the way than in the file."""
     work = solved()
-    work.cells += [nbformat.v4.new_code_cell("#" + "ü" * 90_000) for _ in range(10)]
-    with pytest.raises(NotGraded, match="more code"):
-        points(as_bytes(work), sandbox)
+    work.cells += [nbformat.v4.new_code_cell("#" + comment * 16_000) for _ in range(20)]
+    content = json.dumps(work).encode()
+    assert points(content, sandbox) == FULL
+
+
+def test_more_cells_than_are_read_are_refused(sandbox):
+    work = solved()
     work.cells += [nbformat.v4.new_code_cell("1") for _ in range(notebook.MOST_CELLS)]
     with pytest.raises(NotGraded, match="code cells, the limit"):
         points(as_bytes(work), sandbox)

@@ -1,19 +1,27 @@
 """What a program uses of the course's own. An answer has to do without: the course is not there when it is graded."""
 
 import dis
+import functools
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 COURSE = __name__.partition(".")[0]
 
 
-def borrowed(program: Any, given: Collection[Any]) -> str | None:
+def borrowed(program: Callable, given: Collection[Any]) -> str | None:
     """The name under which a program uses something of `utils`, itself or in a helper beside it, or None.
 
     What is `given` may be used: a chapter hands on its earlier exercises. A program of the course's own is not looked
-    into.
+    into, and one that refuses to be looked at has nothing borrowed.
     """
+    try:
+        return _borrowed(_bare(program), given)
+    except Exception:  # an attempt may be any object that can be called
+        return None
+
+
+def _borrowed(program: type | types.FunctionType, given: Collection[Any]) -> str | None:
     todo, seen = [program], []
     while todo:
         part = todo.pop()
@@ -23,19 +31,31 @@ def borrowed(program: Any, given: Collection[Any]) -> str | None:
         for name, used in _uses(part):
             if _courses(used) and not any(used is one for one in given):
                 return name
+            used = _bare(used)
             if isinstance(used, type | types.FunctionType):
                 todo.append(used)
     return None
+
+
+def _bare(thing: Any) -> Any:
+    """The function or class behind a decorated, bound or partial one, and behind an object that can be called."""
+    while not isinstance(thing, type | types.FunctionType):
+        if isinstance(thing, functools.partial):
+            thing = thing.func
+        elif isinstance(thing, property):
+            thing = thing.fget
+        elif hasattr(type(thing), "__func__") or hasattr(thing, "__wrapped__"):
+            thing = getattr(thing, "__func__", None) or thing.__wrapped__
+        else:
+            return type(thing) if callable(thing) else thing
+    return thing
 
 
 def _uses(part: type | types.FunctionType) -> Iterator[tuple[str, Any]]:
     """What a function or a class refers to, by name."""
     if isinstance(part, type):
         yield from ((base.__name__, base) for base in part.__bases__)
-        for name, value in vars(part).items():
-            yield name, value.__func__ if isinstance(value, staticmethod | classmethod) else value
-            if isinstance(value, property):
-                yield name, value.fget
+        yield from vars(part).items()
     else:
         for code in _codes(part.__code__):
             for step in dis.get_instructions(code):

@@ -68,7 +68,8 @@ def _odd_entries(expected: list, got: list) -> str:
 
 
 def _listed(names: list) -> str:
-    return ", ".join(f"`{name}`" for name in names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    shown = [f"`{(name if isinstance(name, str) else show(name))[:80]}`" for name in names[:4]]
+    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:

@@ -36,7 +36,8 @@ def normal(*shape: int, scale: float = 1.0, shift: float = 0.0, dtype: torch.dty
 class Case:
     """One set of inputs, by argument name; those that are a Draw are drawn, the others stand as they are.
 
-    `grad` names the inputs whose gradients are compared too. Inputs that depend on each other are drawn
+    `grad` names the inputs whose gradients are compared too; `of_gradients` says that the result is made of gradients,
+    so that a program with right values may fail it. Inputs that depend on each other are drawn
     together by `together(generator)`, which returns a dictionary.
     """
 
@@ -45,10 +46,12 @@ class Case:
         name: str,
         /,
         grad: Sequence[str] = (),
+        of_gradients: bool = False,
         together: Callable[[Generator], dict] = lambda generator: {},
         **inputs: Any,
     ):
-        self.name, self.grad, self._together, self._inputs = name, tuple(grad), together, inputs
+        self.name, self.grad, self.of_gradients = name, tuple(grad), of_gradients
+        self._together, self._inputs = together, inputs
 
     def inputs(self, generator: Generator) -> dict[str, Any]:
         drawn = {
@@ -197,7 +200,7 @@ class Exercise:
             mistake=mistake and mistake.name,
             trial=trials[shown],
             outcome=outcomes[shown],
-            values_agree=not any(_value_disagreement(trials[i].expected, outcomes[i]) for i in failing),
+            values_agree=all(_values_agree(trials[i], outcomes[i]) for i in failing),
         )
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
@@ -265,6 +268,10 @@ def _disagreement(expected: Returned, got: Outcome) -> str | None:
     """A sentence on what differs first between two outcomes, or None."""
     wrong = _value_disagreement(expected, got)
     return wrong or _gradient_disagreement(expected.gradients, got.gradients)
+
+
+def _values_agree(trial: Trial, got: Outcome) -> bool:
+    return trial.case.of_gradients or _value_disagreement(trial.expected, got) is None
 
 
 def _value_disagreement(expected: Returned, got: Outcome) -> str | None:

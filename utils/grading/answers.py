@@ -9,7 +9,7 @@ from torch import Tensor
 from utils.attempts import Outcome, Raised, Returned, Stopped
 from utils.exercises.exercise import Trial
 
-from .inside.wire import Malformed
+from .inside.wire import Malformed, TooLarge
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def outcome(answer: Any, trial: Trial, stubs: Collection[str]) -> Outcome:
     match answer:
         case {"stopped": True, **more} if not more:
             return Stopped()
+        case {"too large": True, **more} if not more:
+            raise TooLarge("an answer that no frame may hold")
         case {"error": str(error), "unattempted": None | str() as place, **more} if error and not more:
             return Raised(error=error, unattempted=place if place in stubs else None)
         case {"value": value, "changed": tuple(changed), "gradients": dict(gradients), **more} if not more:

@@ -24,8 +24,9 @@ SECONDS = 5.0  # for all cases of one exercise together, as in a notebook, and a
 GRACE = 1.0  # seconds after which a runner that should have stopped by itself is stopped
 READING = 20.0  # seconds in which a file has to become cells
 TRIES = 3  # at one exercise, when the sandbox fails
-FORGOTTEN = re.compile("(NameError|AttributeError)\\b")  # what a cell left out may have been for
+FORGOTTEN = re.compile("(NameError|AttributeError|KeyError|NotImplementedError)\\b")  # a cell left out may be missed
 MISSING_NAME = re.compile(r"NameError: name '(\w+)' is not defined")
+MISSING_COURSE = re.compile(r"(ImportError|ModuleNotFoundError|AttributeError): .*'utils\b")
 
 
 def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: float = SECONDS) -> Marks:
@@ -49,7 +50,7 @@ def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: 
 
 
 class _Budget:
-    """The seconds that a notebook's programs may take together: as many as an honest one could, and no more."""
+    """The seconds that a notebook's programs may take together: enough for an endless loop in every exercise."""
 
     def __init__(self, seconds: float):
         self.left = seconds
@@ -66,7 +67,7 @@ class _Budget:
 
 @dataclass(frozen=True)
 class _Tried:
-    """What an exercise's program came to, and whether the rest of the notebook might have made a difference."""
+    """What an exercise's program came to, and whether it may have missed something that another cell does."""
 
     verdict: Verdict | None
     kind: Kind
@@ -82,7 +83,7 @@ class _Examination:
 
     def __init__(self, chapter: Chapter, answered: Answers, sandbox: Sandbox, seed: int, seconds: float):
         self.chapter, self.answered, self.sandbox, self.seed, self.seconds = chapter, answered, sandbox, seed, seconds
-        self.budget = _Budget(len(chapter.blanks) * (seconds + GRACE))
+        self.budget = _Budget((len(chapter.blanks) + 1) * (seconds + GRACE))
         self.instead: dict[str, str] = {}  # the course's own answers, for exercises that did not pass
 
     def mark(self, name: str) -> Mark:
@@ -142,7 +143,9 @@ class _Examination:
         stubs = re.findall(r"def (\w+)", self.chapter.blanks[exercise.name])
         verdict = exercise.verdict(trials, self._outcomes(runner, exercise, trials, stubs))
         kind = verdicts.kind(verdict)
-        error = verdict.outcome.error if kind is Kind.RAISED else ""
+        if kind is not Kind.RAISED:
+            return _Tried(verdict, kind)
+        error = verdict.outcome.error
         return _Tried(verdict, _or_borrowed(kind, [error], loaded), bool(FORGOTTEN.match(error)))
 
     def _outcomes(
@@ -183,4 +186,4 @@ def _not_defined(loaded: Loaded) -> _Tried:
 def _or_borrowed(kind: Kind, errors: Sequence[str], loaded: Loaded) -> Kind:
     """That it uses `utils`, if it is a name from there that was missing."""
     missing = [found[1] for error in errors if (found := MISSING_NAME.match(error))]
-    return Kind.BORROWED if set(missing) & set(loaded.lost) else kind
+    return Kind.BORROWED if set(missing) & set(loaded.lost) or any(map(MISSING_COURSE.match, errors)) else kind

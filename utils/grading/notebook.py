@@ -13,7 +13,7 @@ import nbformat
 COURSE = Path(__file__).parents[2]
 LARGEST = 50 << 20  # bytes of a file that is read at all
 MOST_CELLS = 5000  # with code
-MOST_SOURCE = 2 << 20  # characters of all of them together
+MOST_SOURCE = 2 << 20  # bytes of all of them together, as JSON
 LONGEST = 100_000  # characters of a cell that is read: nobody writes a longer one by hand
 DEFINES = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+) *=(?! *(?:=|check\())", re.M)
 CHECKS = re.compile(r"""^(\w+) *= *check\(["']\1\b""", re.M)
@@ -123,9 +123,9 @@ def read(content: bytes) -> list[Cell]:
         raise Unreadable(f"the file is not a notebook ({why})") from None
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"the file has {len(cells)} code cells, the limit is {MOST_CELLS}")
-    length = sum(len(cell.source) + cell.unread for cell in cells)
+    length = sum(len(json.dumps(cell.source)) + cell.unread for cell in cells)  # as it will be sent
     if length > MOST_SOURCE:
-        raise Unreadable(f"the file has {length:,} characters of code, the limit is {MOST_SOURCE:,}")
+        raise Unreadable(f"the file has {length:,} bytes of code, the limit is {MOST_SOURCE:,}")
     return cells
 
 

@@ -42,7 +42,7 @@ language_model = Exercise(
         Case("a long sequence", **_drawn(1, 40, 5, 8, 2, 2, 64)),
         Case("after a call with a single token", **_drawn(2, 6, 5, 4, 2, 2, 6), earlier=tensor([[3]])),
         Case("in train() and in eval() mode", **_drawn(4, 8, 5, 8, 2, 2, 8), ask="modes"),
-        Case("gradients of the parameters", **_drawn(2, 4, 5, 4, 2, 3, 6) | {"tokens": tensor([[0, 1, 2, 0], [4, 0, 3, 3]])}, ask="gradients"),
+        Case("gradients of the parameters", **_drawn(2, 4, 5, 4, 2, 3, 6) | {"tokens": tensor([[0, 1, 2, 0], [4, 0, 3, 3]])}, ask="gradients", of_gradients=True),
         Case("64-bit numbers", **_drawn(2, 5, 6, 4, 2, 2, 5), **{"embedding.weight": normal(6, 4, scale=1000, dtype=torch.float64)}),
     ],
     variants=[programs.BlocksInAList, programs.CountedFromOne],

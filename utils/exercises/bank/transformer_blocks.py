@@ -50,7 +50,7 @@ transformer_block = Exercise(
         Case("gradients", **_drawn(2, 4, 8, 2, 5, positions=torch.arange(4)), grad=["x"]),
         Case("hidden numbers far above one", **_drawn(2, 4, 6, 2, 5), **{"norm_2.weight": torch.full((6,), 30.0)}),
         Case("in train() and in eval() mode", **_drawn(4, 8, 8, 2, 16), ask="modes"),
-        Case("gradients of the parameters", **_drawn(2, 3, 4, 2, 5, positions=torch.arange(3)), ask="gradients"),
+        Case("gradients of the parameters", **_drawn(2, 3, 4, 2, 5, positions=torch.arange(3)), ask="gradients", of_gradients=True),
         Case("64-bit numbers", **_drawn(2, 4, 4, 2, 6, dtype=torch.float64, scale=1000, positions=torch.arange(4)), grad=["x"]),
     ],
     variants=[programs.BranchByBranch, programs.ByFormula],

@@ -114,13 +114,17 @@ def _inner(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 
 def _changed(code: ast.stmt) -> set[str]:
-    """Names whose content a statement changes: `table["a"] = 1`, `model.width = 2`, `names.append(3)`."""
+    """Names whose content a statement changes: `table["a"] = 1`, `model.width = 2`, `names.append(3)`,
+    `setattr(model, "width", 2)`, and what the decorators of a definition name."""
     if isinstance(code, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return set()
+        within = [node for decorator in code.decorator_list for node in ast.walk(decorator)]
+        return {node.id for node in within if isinstance(node, ast.Name)}
     parts = ast.Subscript | ast.Attribute
     stored = [n for n in ast.walk(code) if isinstance(n, parts) and isinstance(n.ctx, ast.Store)]
-    called = [n.func for n in ast.walk(code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
-    return {name for node in stored + called if (name := _root(node))}
+    calls = [n for n in ast.walk(code) if isinstance(n, ast.Call)]
+    called = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
+    set_by_name = [call.args[0] for call in calls if call.args and _root(call.func) in ("setattr", "delattr")]
+    return {name for node in stored + called + set_by_name if (name := _root(node))}
 
 
 def _root(node: ast.expr) -> str | None:

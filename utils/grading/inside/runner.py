@@ -13,7 +13,7 @@ from utils.attempts import Outcome, Raised, Returned, Usage, run, torch_as_usual
 from utils.attempts.limits import TimeLimit, time_limit
 
 from .program import everything, program
-from .wire import receive, send
+from .wire import TooLarge, receive, send
 
 READY = "ready"
 COURSE = "utils"  # not here, whatever a notebook imports from it
@@ -36,7 +36,10 @@ def serve(sock: socket.socket) -> None:
         outcome = run(
             functools.partial(usage, attempt), call["inputs"], call["grad"], call["cotangent"], call["seconds"]
         )
-        send(sock, (token, as_data(outcome)))
+        try:
+            send(sock, (token, as_data(outcome)))
+        except TooLarge:
+            send(sock, (token, {"too large": True}))
 
 
 def load(

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 LENGTHS = struct.Struct("<II")
-MOST_JSON, MOST_TENSORS = 2 << 20, 32 << 20  # bytes
+MOST_JSON, MOST_TENSORS = 3 << 20, 32 << 20  # bytes
 HEADER = struct.Struct("<Q")  # the first of the tensors' bytes: how many of them say what the others hold
 MOST_HEADER = 64 << 10  # bytes, some hundreds of tensors
 DEEPEST = 32
+KEYS = (str, int, float, bool, type(None))  # of a dictionary, and tuples of them
 MOST_ENTRIES = 100  # of a dictionary: a hostile one's keys may all have the same hash
 
 
@@ -76,6 +77,10 @@ def receive(sock: socket.socket, deadline: float | None = None) -> Any:
         raise Malformed("a frame that says it is larger than any may be")
     body = _exactly(sock, words + blob, deadline)
     return decode(body[:words], body[words:])
+
+
+def _may_be_a_key(value: Any) -> bool:
+    return all(map(_may_be_a_key, value)) if isinstance(value, tuple) else isinstance(value, KEYS)
 
 
 def _header(blob: bytes) -> int:
@@ -142,6 +147,6 @@ def _unfold(folded: Any, tensors: dict[str, Tensor], depth: int) -> Any:
         return entries if kind == "list" else tuple(entries)
     if kind == "dict" and type(held) is list and len(held) <= MOST_ENTRIES:
         pairs = [(_unfold(key, tensors, depth + 1), _unfold(entry, tensors, depth + 1)) for key, entry in held]
-        if not any(isinstance(key, Tensor) for key, _ in pairs):
+        if all(_may_be_a_key(key) for key, _ in pairs):
             return dict(pairs)
     raise Malformed(f"no value: {kind[:40]}")

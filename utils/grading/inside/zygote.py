@@ -30,6 +30,7 @@ def main(fd: int, sandboxed: bool) -> None:
 
         lockdown.drop_root()
     torch.set_num_threads(1)
+    torch.set_num_threads = lambda count: None  # more of them than a runner may have would end it
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # imports for a second: not in each runner
     torch.zeros(1).half()  # asks what the processor can do, while there is a /proc to ask
     requests = socket.socket(fileno=fd)
