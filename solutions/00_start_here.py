@@ -94,7 +94,8 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 # | ✓ | it agrees on every case | your version is used in the rest of the chapter |
 #
 # A check also looks at what your code passes back in a gradient, so compute with PyTorch and not with NumPy; and at the tensors it was given,
-# which should stay as they are.
+# which should stay as they are. And an answer stands on its own: PyTorch and what you wrote yourself will do; the course's own `utils` is not
+# there when a notebook is graded, so a check does not let it pass.
 #
 # With ○ and ✗ the chapter uses the course's version instead, so nothing is ever blocked. You can read all of it first and solve the
 # exercises later.

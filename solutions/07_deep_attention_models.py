@@ -124,7 +124,7 @@ claim("the network gives a token the same, in company or alone", torch.allclose(
 # How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity. A hundred of them are, too. That is one start among several: what it buys is that depth does no harm before training, and further down a loss that begins where it must.
 #
 # ### Exercise 7.1 · A block  (12 minutes, about 10 lines)
-# Two norms, one for each branch, *before* attention and network (pre-norm). `causal` is True unless somebody says otherwise; `positions` go to the attention.
+# Two norms, one for each branch, *before* attention and network (pre-norm). Attention is the `SelfAttention` of the cell above: an answer stands on its own, so `models` is no part of it. `causal` is True unless somebody says otherwise; `positions` go to the attention.
 #
 # <details><summary>Hint 1</summary>In <code>__init__</code>: <code>nn.RMSNorm(d_model)</code> twice, <code>SelfAttention(d_model, heads)</code>, and two <code>nn.Linear</code>: from d_model to d_hidden and back.</details>
 # <details><summary>Hint 2</summary><code>nn.init.zeros_(self.down.weight)</code> sets a parameter to zero. Three need it: a bias is written into the stream as well.</details>
