@@ -21,8 +21,8 @@ def known_mistake(name, sentence, seconds=0.1):
     return Mark(name, 0, 2, Kind.KNOWN, "a_mistake", sentence, seconds)
 
 
-def passed(name, seconds=0.1):
-    return Mark(name, 2, 2, Kind.PASSED, seconds=seconds)
+def passed(name, seconds=0.1, points=2):
+    return Mark(name, points, points, Kind.PASSED, seconds=seconds)
 
 
 def text_of(html):
@@ -33,7 +33,7 @@ def text_of(html):
 def html():
     return page(
         [
-            record("Ana", passed("softmax", 0.1), passed("soft_lookup")),
+            record("Ana", passed("softmax", 0.1), passed("soft_lookup", 0.0, 3)),
             record("bo", known_mistake("softmax", "Divide by `exp`.", 0.3), Mark("soft_lookup", 0, 3, Kind.BLANK)),
             record(
                 "cy", known_mistake("softmax", "Divide by `exp`."), Mark("soft_lookup", 0, 3, Kind.STOPPED, seconds=6)
@@ -49,14 +49,21 @@ def test_what_a_class_got_wrong_is_counted(html):
     softmax, soft_lookup = text_of(html).split(" softmax ")[1].split(" students ")[0].split(" soft_lookup ")
     assert "✓ 25 % passed (1 of 4), ✗ 3 failed , ○ 0 not attempted" in softmax
     assert "2 × Divide by exp ." in softmax and "1 × no known mistake: other values" in softmax
-    assert "Runs took 0.1 s as a rule, 0.3 s at most; none stopped at the time limit" in softmax
+    assert "0.1 s as a rule, 0.3 s at most; none met the time limit" in softmax
     assert "✓ 25 % passed (1 of 4), ✗ 2 failed , ○ 1 not attempted" in soft_lookup
-    assert "1 × no known mistake: met the time limit" in soft_lookup and "6.0 s at most; 1 stopped" in soft_lookup
+    assert (
+        "1 × no known mistake: met the time limit" in soft_lookup
+        and "below 0.1 s as a rule, 6.0 s at most; 1 met the time limit" in soft_lookup
+    )
+
+
+def test_the_middle_of_the_class_is_told(html):
+    assert "4 notebooks, graded with hidden cases; half of them have 0 points or more, of 5." in text_of(html)
 
 
 def test_every_student_has_a_line(html):
     students = text_of(html).split(" students ")[1]
-    assert re.search(r"&lt;b&gt;dan&lt;/b&gt; 0 / 5 ✗ ✗ Ana 4 / 4 ✓ ✓ bo 0 / 5 ✗ ○ cy 0 / 5 ✗ ✗", students)
+    assert re.search(r"&lt;b&gt;dan&lt;/b&gt; 0 / 5 ✗ ✗ Ana 5 / 5 ✓ ✓ bo 0 / 5 ✗ ○ cy 0 / 5 ✗ ✗", students)
     assert "eve e.ipynb it is empty" in students and "Nothing handed in fay, gus" in students
 
 

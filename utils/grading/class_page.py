@@ -59,6 +59,7 @@ def page(records: Iterable[Record], missing: Sequence[str] = ()) -> str:
         else:
             chapters[record["extra_data"]["chapter"]].append(record)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["middle"] = statistics.median
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         chapters=[(name, _items(chapters[name]), _students(chapters[name])) for name in sorted(chapters)],
