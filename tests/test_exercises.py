@@ -124,3 +124,11 @@ def test_what_ends_a_program_is_told_where_nothing_else_is_wrong():
 def test_an_unknown_name_is_answered_with_close_ones():
     with pytest.raises(KeyError, match="'softmx'.*softmax"):
         exercises.get("softmx")
+
+
+def test_64_bits_by_way_of_32_are_told_apart():
+    """Whatever the seed: the tolerance lies well below what 32 bits can hold, and well above what 64 bits lose."""
+    exercise = exercises.get("softmax")
+    for seed in range(20):
+        verdict = exercise.assess(lambda scores, dim=-1: scores.float().softmax(dim).to(scores.dtype), seed)
+        assert (verdict.status, verdict.case) == ("failed", "64-bit numbers")

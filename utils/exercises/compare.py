@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-RELATIVE = {torch.float64: 1e-6, torch.float32: 1e-4}
+RELATIVE = {torch.float64: 1e-8, torch.float32: 1e-4}
 ABSOLUTE = {torch.float64: 1e-9, torch.float32: 1e-5}  # times the largest expected value
 MANY = 48  # numbers; a larger tensor is shown by its shape
 
