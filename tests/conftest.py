@@ -33,3 +33,26 @@ def pytest_collection_modifyitems(items):
             item = items[position]
             name = f"{SIGNS[item.path.parent.name]} {marks['grade_id'].removeprefix('check-')}"
             items.insert(position + 1, Sign.from_parent(item.parent, name=name, cell=item))
+
+
+SLOW_START = """
+import importlib.abc, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torch._dynamo":
+            sys.meta_path.remove(self)
+            time.sleep({seconds})
+            {then}
+
+sys.meta_path.insert(0, Slow())
+"""
+
+
+@pytest.fixture(scope="session")
+def slow_start():
+    """A program's first lines that make a slow machine: what optimizers import when first used takes so many seconds.
+
+    `then` is a statement that tells that it was met.
+    """
+    return lambda seconds, then: SLOW_START.format(seconds=seconds, then=then)

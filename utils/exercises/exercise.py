@@ -12,10 +12,10 @@ from torch import Generator, Tensor
 
 from utils.attempts import Outcome, Raised, Returned, Stopped, Unanswered, Usage, run, torch_as_usual
 
-from .compare import difference, show
+from .agreement import SECONDS, alike, disagreement, value_disagreement
+from .compare import show
 from .lots import generator
 
-SECONDS = 5.0  # for all cases of one attempt together
 UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
 UNFINISHED = "Not finished: `raise NotImplementedError` still stands in `{}`."
 NOT_ASKED = Unanswered(why="it was not asked any more")
@@ -186,7 +186,7 @@ class Exercise:
             if isinstance(outcome, Stopped | Unanswered):
                 break
         outcomes += [NOT_ASKED] * (len(trials) - len(outcomes))
-        wrong = [_disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
+        wrong = [disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
         failing = [i for i, sentence in enumerate(wrong) if sentence]
         agreed = len(trials) - len(failing)
         if not failing:
@@ -244,12 +244,12 @@ class Exercise:
         best, most = None, 0
         known_by = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Unanswered)]
         for mistake in self.mistakes:
-            if not _alike(self._made(mistake, trials[shown]), outcomes[shown]):
+            if not alike(self._made(mistake, trials[shown]), outcomes[shown]):
                 continue
-            alike = {i: _alike(self._made(mistake, trials[i]), outcomes[i]) for i in known_by}
-            agreement = sum(alike.values()) + len(trials) * sum(alike.get(i, False) for i in failing)
+            same = {i: alike(self._made(mistake, trials[i]), outcomes[i]) for i in known_by}
+            agreement = sum(same.values()) + len(trials) * sum(same.get(i, False) for i in failing)
             returned = isinstance(outcomes[shown], Returned)
-            known = 3 * sum(alike.values()) >= len(trials) if returned else all(alike.values())
+            known = 3 * sum(same.values()) >= len(trials) if returned else all(same.values())
             if known and agreement > most:
                 best, most = mistake, agreement
         return best
@@ -264,61 +264,5 @@ def _what_to_look_at(place: int, trial: Trial, outcome: Outcome) -> tuple:
     return (1, place) if isinstance(outcome, Stopped | Unanswered) else (0, *trial.size)
 
 
-def _disagreement(expected: Returned, got: Outcome) -> str | None:
-    """A sentence on what differs first between two outcomes, or None."""
-    wrong = _value_disagreement(expected, got)
-    return wrong or _gradient_disagreement(expected.gradients, got.gradients)
-
-
 def _values_agree(trial: Trial, got: Outcome) -> bool:
-    return trial.case.of_gradients or _value_disagreement(trial.expected, got) is None
-
-
-def _value_disagreement(expected: Returned, got: Outcome) -> str | None:
-    match got:
-        case Stopped():
-            return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
-        case Unanswered():
-            return f"Your code gave no answer: {got.why}."
-        case Raised():
-            return f"Your code raised {got.error.rstrip('.')}."
-    if got.changed:
-        names = " and ".join(f"`{name}`" for name in got.changed)
-        return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
-    return difference(expected.value, got.value)
-
-
-def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
-    for name, gradient in expected.items():
-        if _is_zero(gradient) and _is_zero(got.get(name)):
-            continue
-        if got.get(name) is None:
-            return (
-                f"The values are right, but no gradient reaches `{name}`: something cut the graph "
-                "(detach, item, numpy, or a new tensor made from numbers)."
-            )
-        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name], "it")
-        if wrong:
-            return f"The values are right; the gradient for `{name}` is not. {wrong}"
-    return None
-
-
-def _is_zero(gradient: Tensor | None) -> bool:
-    return gradient is None or not gradient.any()
-
-
-def _alike(one: Outcome, other: Outcome) -> bool:
-    """Whether two programs did the same: the same error, or the same changes, values and gradients."""
-    if isinstance(one, Raised) and isinstance(other, Raised):
-        return one.error == other.error
-    if isinstance(one, Stopped) and isinstance(other, Stopped):
-        return True
-    return (
-        isinstance(one, Returned)
-        and isinstance(other, Returned)
-        and one.changed == other.changed
-        and difference(one.value, other.value) is None
-        and one.gradients.keys() == other.gradients.keys()
-        and _gradient_disagreement(one.gradients, other.gradients) is None
-        and all((one.gradients[name] is None) == (other.gradients[name] is None) for name in one.gradients)
-    )
+    return trial.case.of_gradients or value_disagreement(trial.expected, got) is None

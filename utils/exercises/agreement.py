@@ -1,0 +1,67 @@
+"""Two outcomes side by side: what differs first, and whether two programs did the same."""
+
+import torch
+from torch import Tensor
+
+from utils.attempts import Outcome, Raised, Returned, Stopped, Unanswered
+
+from .compare import difference
+
+SECONDS = 5.0  # for all cases of one attempt together
+
+
+def disagreement(expected: Returned, got: Outcome) -> str | None:
+    """A sentence on what differs first between two outcomes, or None."""
+    wrong = value_disagreement(expected, got)
+    return wrong or _gradient_disagreement(expected.gradients, got.gradients)
+
+
+def value_disagreement(expected: Returned, got: Outcome) -> str | None:
+    """The same, whatever the gradients are."""
+    match got:
+        case Stopped():
+            return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
+        case Unanswered():
+            return f"Your code gave no answer: {got.why}."
+        case Raised():
+            return f"Your code raised {got.error.rstrip('.')}."
+    if got.changed:
+        names = " and ".join(f"`{name}`" for name in got.changed)
+        return f"Your code changes its input {names}. Work on a new tensor: whoever called you still needs the old one."
+    return difference(expected.value, got.value)
+
+
+def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
+    for name, gradient in expected.items():
+        if _is_zero(gradient) and _is_zero(got.get(name)):
+            continue
+        if got.get(name) is None:
+            return (
+                f"The values are right, but no gradient reaches `{name}`: something cut the graph "
+                "(detach, item, numpy, or a new tensor made from numbers)."
+            )
+        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name], "it")
+        if wrong:
+            return f"The values are right; the gradient for `{name}` is not. {wrong}"
+    return None
+
+
+def _is_zero(gradient: Tensor | None) -> bool:
+    return gradient is None or not gradient.any()
+
+
+def alike(one: Outcome, other: Outcome) -> bool:
+    """Whether two programs did the same: the same error, or the same changes, values and gradients."""
+    if isinstance(one, Raised) and isinstance(other, Raised):
+        return one.error == other.error
+    if isinstance(one, Stopped) and isinstance(other, Stopped):
+        return True
+    return (
+        isinstance(one, Returned)
+        and isinstance(other, Returned)
+        and one.changed == other.changed
+        and difference(one.value, other.value) is None
+        and one.gradients.keys() == other.gradients.keys()
+        and _gradient_disagreement(one.gradients, other.gradients) is None
+        and all((one.gradients[name] is None) == (other.gradients[name] is None) for name in one.gradients)
+    )
