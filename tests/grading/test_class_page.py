@@ -41,7 +41,7 @@ def html():
             record("<b>dan</b>", Mark("softmax", 0, 2, Kind.VALUES), Mark("soft_lookup", 0, 3, Kind.VALUES)),
             records.not_graded("it is empty", {"student": "eve", "assignment": None, "file": "e.ipynb"}),
         ],
-        ["fay", "gus"],
+        {"fay": "nothing was handed in", "gus": "see gus.zip"},
     )
 
 
@@ -64,7 +64,9 @@ def test_the_middle_of_the_class_is_told(html):
 def test_every_student_has_a_line(html):
     students = text_of(html).split(" students ")[1]
     assert re.search(r"&lt;b&gt;dan&lt;/b&gt; 0 / 5 ✗ ✗ Ana 5 / 5 ✓ ✓ bo 0 / 5 ✗ ○ cy 0 / 5 ✗ ✗", students)
-    assert "eve e.ipynb it is empty" in students and "Nothing handed in fay, gus" in students
+    assert (
+        "eve e.ipynb it is empty" in students and "nothing graded fay nothing was handed in gus see gus.zip" in students
+    )
 
 
 def test_the_page_needs_nothing_else(html):
@@ -73,14 +75,16 @@ def test_the_page_needs_nothing_else(html):
 
 
 def test_several_files_of_a_student_are_told_apart():
-    shown = text_of(page([record("ana", passed("softmax"), file=name) for name in ("a.ipynb", "b.ipynb")]))
+    shown = text_of(page([record("ana", passed("softmax"), file=name) for name in ("a.ipynb", "b.ipynb")], {}))
     assert "ana a.ipynb 2 / 2" in shown and "ana b.ipynb 2 / 2" in shown
 
 
 def test_each_chapter_has_its_part():
-    shown = text_of(page([record("ana", passed("softmax")), record("ana", passed("double"), chapter="00_start_here")]))
+    shown = text_of(
+        page([record("ana", passed("softmax")), record("ana", passed("double"), chapter="00_start_here")], {})
+    )
     assert shown.index(" 00_start_here ") < shown.index(" double ") < shown.index(f" {CHAPTER} ")
 
 
 def test_a_class_of_nobody_is_a_page():
-    assert "Nothing handed in" in page([], ["ana"])
+    assert "nothing graded" in page([], {"ana": "nothing was handed in"})

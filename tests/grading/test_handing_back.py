@@ -71,7 +71,9 @@ def test_what_became_ungradable_keeps_no_earlier_feedback(klass, tmp_path, here)
     status, _, complaints = here(klass, "--out", tmp_path / "out")
     assert "work.zip: it is an archive: unpack it" in complaints
     assert status == 3 and "archive only: there is no notebook (*.ipynb) in the folder" in complaints
-    assert len(finished(tmp_path / "out")) == len(list((tmp_path / "out").rglob(records.FEEDBACK))) == 11
+    assert len(finished(tmp_path / "out")) == 11
+    told = {path.parts[-3]: path.read_text() for path in (tmp_path / "out").rglob(records.FEEDBACK)}
+    assert "no mark, which is no zero" in told["student00"] and "12 of 12" in told["student03"]
 
 
 def test_a_folder_as_nbgrader_collects_it(tmp_path, here):
@@ -154,14 +156,19 @@ def test_what_is_left_out_is_listed_with_the_reason(klass, tmp_path, here):
     status, shown, complaints = here(klass, "--out", tmp_path / "out", "--jobs", "2")
     assert status == 3 and "upper" in shown
     with open(tmp_path / "out" / tables.LEFT) as file:
-        left = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    left = {Path(row["file"]).name: row["reason"] for row in rows}
+    assert {Path(row["file"]).name for row in rows if row["what"] == "left out, may be work"} == {
+        f"renamed_{CHAPTER}.ipynb.txt",
+        "all.zip",
+        "deep.ipynb",
+    }
     assert left == {
         f"renamed_{CHAPTER}.ipynb.txt": "its name does not end in .ipynb: rename it",
         "all.zip": "it is an archive: unpack it",
         "deep.ipynb": "it is deeper than STUDENT/ASSIGNMENT/FILE",
         "essay.docx": "it is no notebook",
         ".DS_Store": "it is hidden",
-        "timestamp.txt": "it is no notebook",
         "a": "there is no notebook (*.ipynb) in the folder",
     }
     assert all(f"{name}: {reason}" in complaints for name, reason in left.items())
@@ -200,7 +207,10 @@ def test_who_of_a_roster_is_missing(klass, tmp_path, here):
     roster.write_text("id,last_name,first_name\n" + "".join(f"{name},x,y\n" for name in [*ids, "Zoë", "=cmd"]))
     status, _, complaints = here(klass, "--out", tmp_path / "out", "--roster", roster)
     assert status == 0
-    assert "On the roster, and nothing handed in:\n  Zoë\n  =cmd\n" in complaints
+    assert (
+        "On the roster, and nothing graded:\n  Zoë: nothing was handed in\n  =cmd: nothing was handed in\n"
+        in complaints
+    )
     assert "Not on the roster:\n  student00\n" in complaints
     rows = {row["student"]: row for row in marks(tmp_path / "out")}
     assert len(rows) == 14 and rows["Zoë"]["note"] == tables.MISSING and rows["Zoë"]["score"] == ""
@@ -223,7 +233,54 @@ def test_rosters_of_many_forms(text, students, tmp_path):
 
 def test_names_are_the_same_however_they_are_typed():
     record = records.not_graded("why", {"student": "Zoe\u0308 "})
-    assert tables.missing(["zoë"], [record]) == ([], [])
+    assert tables.missing(["zoë"], [record]) == ({}, [])
+
+
+def test_what_may_be_a_missing_students_is_named(klass, tmp_path, here):
+    """Somebody whose file cannot be graded, or is called otherwise, has not handed in nothing."""
+    (klass / f"fay_{CHAPTER}.ipynb.txt").write_bytes(SOLVED)
+    (klass / f"sara_homework_{CHAPTER}.ipynb").write_bytes(SOLVED)
+    (tmp_path / "r.csv").write_text("fay\nsara\ngus\n")
+    _, _, complaints = here(klass, "--out", tmp_path / "out", "--roster", tmp_path / "r.csv")
+    notes = {row["student"]: row["note"] for row in marks(tmp_path / "out")}
+    assert notes["fay"] == f"nothing that was graded; see submitted/fay_{CHAPTER}.ipynb.txt".replace(
+        "submitted", f"{tmp_path.name}/submitted"
+    )
+    assert notes["sara"] == "nothing that was graded; see sara_homework"
+    assert notes["gus"] == "nothing was handed in"
+    assert "gus: nothing was handed in" in complaints
+
+
+def test_results_without_a_file_are_told(klass, tmp_path, here):
+    out = tmp_path / "out"
+    assert here(klass, "--out", out)[0] == 0
+    (klass / f"student00_{CHAPTER}.ipynb").rename(klass / f"ana_{CHAPTER}.ipynb")
+    status, _, complaints = here(klass, "--out", out)
+    gone = out / "students" / "student00"
+    assert status == 0 and f"These count, too; delete what should not:\n  {gone}" in complaints
+    shutil.rmtree(gone)
+    _, _, complaints = here(klass, "--out", out)
+    assert "delete what should not" not in complaints and len(marks(out)) == 12
+    assert "delete what should not" not in here(klass / f"ana_{CHAPTER}.ipynb", "--out", out)[2]
+
+
+def test_a_name_that_says_only_the_chapter_is_asked_about(tmp_path, here):
+    (tmp_path / f"{CHAPTER}.ipynb").write_bytes(SOLVED)
+    _, _, complaints = here(tmp_path / f"{CHAPTER}.ipynb", "--out", tmp_path / "out")
+    assert f"The name says only the chapter:\n  {tmp_path / CHAPTER}.ipynb\n" in complaints
+
+
+def test_another_chapter_than_was_set_is_listed(tmp_path, here):
+    (tmp_path / "ana.ipynb").write_bytes(SOLVED)
+    status, shown, complaints = here(tmp_path / "ana.ipynb", "--out", tmp_path / "out", "--chapter", "01")
+    assert status == 0 and "Another chapter's notebook than was set:\n" in complaints and "1 graded." in shown
+
+
+def test_an_archive_in_place_of_notebooks_is_named(tmp_path, here):
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "a.zip").touch()
+    status, _, complaints = here(tmp_path / "class", "--out", tmp_path / "out")
+    assert status == 2 and "holds no notebook (*.ipynb), but a.zip (it is an archive: unpack it)" in complaints
 
 
 def several(folder):
@@ -274,15 +331,13 @@ def test_what_a_regrade_changed(klass, tmp_path, here):
     status, shown, _ = here(klass, "--out", out, "--compare", tmp_path / "old.csv")
     assert status == 3
     after = shown.split("old.csv: ")[1].splitlines()
-    assert after[0] == "4 changes."
-    assert after[1:5] == [
+    assert after[0] == "3." and after[1:4] == [
         "  late 02_soft_lookup: new, 12",
         "  student01 02_soft_lookup: 0 → 11 (softmax 0 → 2, soft_lookup 0 → 3, lookup_gradient 0 → 3, "
         "kernel_regression 0 → 3)",
-        "  student02: new, no mark",
-        "  student02 02_soft_lookup: gone, had 11",
+        "  student02 02_soft_lookup: 11 → no mark",
     ]
-    assert "no changes." in here(klass, "--out", out, "--compare", out / tables.CSV)[1]
+    assert "marks.csv: none." in here(klass, "--out", out, "--compare", out / tables.CSV)[1]
 
 
 def test_a_killed_run_leaves_no_drafts(klass, tmp_path, here):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import joblib
 
-from . import batch, bubblewrap, class_page, gradebook, notebook, records, submissions, tables, words
-from .submissions import STUDENTS, LeftOut, Submission, UnusableArguments
+from . import batch, bubblewrap, gradebook, notebook, results, submissions, tables
+from .submissions import UnusableArguments
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.gradebook:
             gradebook.check(options.gradebook)
         if options.trusted:
-            print(f"--trusted: {words.UNSANDBOXED}", file=sys.stderr)
+            print("--trusted: submitted code runs without a sandbox, as you; its marks can be forged.", file=sys.stderr)
         else:
             bubblewrap.check()
         with batch.opened(options.out):
@@ -38,62 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"The seed {seed} is short: somebody may find it by trying.", file=sys.stderr)
             settings = batch.Settings(seed, options.timeout, options.trusted, options.chapter, batch.course())
             graded = batch.grade(found, options.out, settings, options.jobs, options.backend, options.scheduler)
-            return _tell(found, left, graded, roster, earlier, options)
+            return results.tell(found, left, graded, roster, earlier, options)
     except (UnusableArguments, bubblewrap.SandboxUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         return 130
-
-
-def _tell(
-    found: list[Submission],
-    left: list[LeftOut],
-    graded: dict[Submission, records.Record],
-    roster: list[str] | None,
-    earlier: list[tables.Row] | None,
-    options: argparse.Namespace,
-) -> int:
-    """Write and show what came of it: of all results in the folder, not of this run alone. Returns the exit status."""
-    out = options.out
-    kept = list((records.all_of(out) | {one.place: record for one, record in graded.items()}).values())
-    chosen = records.one_each(kept, options.one_each) if options.one_each else kept
-    missing, unknown = tables.missing(roster, kept) if roster else ([], [])
-    rows = tables.rows(chosen, missing)
-    tables.write(rows, out / tables.CSV)
-    records.write_text(out / class_page.PAGE, class_page.page(chosen, missing))
-    print(words.table(graded[submission] for submission in found))
-    print(f"Marks: {out / tables.CSV}. The class: {out / class_page.PAGE}.", end=" ")
-    print(f"For each student: {records.FEEDBACK} in {out / STUDENTS}.")
-    not_graded = [(one.path, why) for one in found if (why := graded[one].get("not graded"))]
-    tables.write_left(sorted([*not_graded, *((one.path, one.why) for one in left)]), out / tables.LEFT)
-    where = f"{out / tables.LEFT} lists them all"
-    _say("Not graded, and without a mark:", [f"{path}: {why}" for path, why in not_graded])
-    _say("Left out:", [f"{one.path}: {one.why}" for one in sorted(left, key=lambda one: not one.work)], where)
-    _say("On the roster, and nothing handed in:", missing)
-    _say("Not on the roster:", unknown)
-    if earlier is not None:
-        differences = tables.changes(earlier, rows)
-        print(words.listed(f"Since {options.compare}: {len(differences) or 'no'} changes.", differences))
-    homeless = _into_gradebook(chosen, options) if options.gradebook else []
-    return 3 if not_graded or homeless or any(one.work for one in left) else 0
-
-
-def _into_gradebook(chosen: list[records.Record], options: argparse.Namespace) -> list[str]:
-    try:
-        written, homeless = gradebook.write(chosen, options.gradebook)
-    except gradebook.NotWritten as failure:
-        print(failure, file=sys.stderr)
-        return [str(failure)]
-    print(f"Written to {options.gradebook}: {written} of {len(chosen)}.")
-    _say("Not in the gradebook:", homeless)
-    return homeless
-
-
-def _say(heading: str, lines: list[str], rest: str = "") -> None:
-    if lines:
-        print(words.listed(heading, lines, rest), file=sys.stderr)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -117,7 +68,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--trusted", action="store_true", help="run submitted code without a sandbox, as you")
     parser.add_argument(
-        "--chapter", choices=notebook.names(), metavar="NAME", help="that was set (default: what names and cells say)"
+        "--chapter",
+        type=_chapter,
+        choices=notebook.names(),
+        metavar="NAME",
+        help="that was set, its number will do (default: what names and cells say)",
     )
     which = parser.add_mutually_exclusive_group()
     for name, help in (("best", "the one with most points"), ("latest", "the one handed in last")):
@@ -140,11 +95,19 @@ def _positive(kind):
     return number
 
 
+def _chapter(text: str) -> str:
+    """The chapter of that number, or the text."""
+    return next((name for name in notebook.names() if name.partition("_")[0] == text), text)
+
+
 def _seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 1 << batch.SEED_BITS:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {(1 << batch.SEED_BITS) - 1}")
     return value
+
+
+_seed.__name__ = "whole number"  # as argparse calls it
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,19 +50,20 @@ class Item:
         return max(self.seconds)
 
 
-def page(records: Iterable[Record], missing: Sequence[str] = ()) -> str:
-    """The page of a class, as HTML; `missing` are students who handed in nothing."""
+def page(records: Iterable[Record], missing: Mapping[str, str]) -> str:
+    """The page of a class, as HTML; `missing` are students without anything that could be graded, each with a note."""
     chapters, not_graded = defaultdict(list), []
     for record in records:
         if "not graded" in record:
             not_graded.append(record)
         else:
             chapters[record["extra_data"]["chapter"]].append(record)
+    order = sorted(chapters, key=lambda name: (-len(chapters[name]), name))
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["middle"] = statistics.median
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        chapters=[(name, _items(chapters[name]), _students(chapters[name])) for name in sorted(chapters)],
+        chapters=[(name, _items(chapters[name]), _students(chapters[name])) for name in order],
         not_graded=not_graded,
         missing=missing,
         signs=SIGNS,

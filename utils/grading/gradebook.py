@@ -26,7 +26,7 @@ class NotWritten(RuntimeError):
 
 
 def write(records: Iterable[Record], file: Path) -> tuple[int, list[str]]:
-    """Write each exercise's points as the automatic score of its check cell; how many records, and what had no place.
+    """Write the points of graded records as the automatic scores of check cells; how many, and what had no place.
 
     The assignment is the submission's folder, or the chapter where there is none; the notebook is the chapter. All
     places are looked up first, and all is written or, whatever goes wrong, nothing. Raises NotWritten then.
@@ -50,16 +50,13 @@ def _places(records: Iterable[Record]) -> tuple[dict[Place, Record], list[str]]:
     met, homeless = defaultdict(list), []
     for record in records:
         known = record["extra_data"]
-        if "not graded" in record:
-            homeless.append(f"{known['student']}: not graded; what an earlier run wrote stands")
-        else:
-            met[known["assignment"] or known["chapter"], known["chapter"], known["student"]].append(record)
+        met[known["assignment"] or known["chapter"], known["chapter"], known["student"]].append(record)
     for (assignment, chapter, student), several in met.items():
         if len(several) > 1:
             files = " and ".join(f"{record['extra_data']['file']} ({record['score']:g})" for record in several)
             homeless.append(
                 f"{student}: {files} are for one place ({assignment}/{chapter}): none was written. Say which counts, "
-                "with --best or --latest, or take the others away, here and from the results"
+                "with --best or --latest, or delete the other's file and its folder in the results"
             )
     return {place: several[0] for place, several in met.items() if len(several) == 1}, homeless
 

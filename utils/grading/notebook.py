@@ -14,6 +14,7 @@ COURSE = Path(__file__).parents[2]
 LARGEST = 50 << 20  # bytes of a file that is read at all
 MOST_CELLS = 5000  # with code
 MOST_SOURCE = 2 << 20  # bytes of all of them together, as JSON
+ANOTHER = "This was to be"  # of a notebook, a chapter that it is not
 LONGEST = 100_000  # characters of a cell that is read: nobody writes a longer one by hand
 DEFINES = re.compile(r"^(?:(?:async )?def|class) +(\w+)|^(\w+) *=(?! *(?:=|check\())", re.M)
 CHECKS = re.compile(r"""^(\w+) *= *check\(["']\1\b""", re.M)
@@ -155,7 +156,7 @@ def chapter_of(cells: Sequence[Cell], file_name: str) -> tuple[Chapter, list[str
     if not named and not found[best]:
         raise Unreadable("no exercise of the course is in it, and its name names no chapter")
     chosen = min(named, key=file_name.index) if named else best
-    odd = [f"This was to be {chosen}; the exercises in it are those of {best}."] if found[best] > found[chosen] else []
+    odd = [f"{ANOTHER} {chosen}; the exercises in it are those of {best}."] if found[best] > found[chosen] else []
     return chapter(chosen), odd
 
 

@@ -58,19 +58,10 @@ def most(record: Record) -> int:
 def write(record: Record, folder: Path) -> None:
     """A submission's words and, last, its record, which says that it is done; of an earlier one nothing stays."""
     folder.mkdir(parents=True, exist_ok=True)
-    if "not graded" in record:
-        remove(folder)
-        write_text(folder / NOT_GRADED, json.dumps(record, indent=1))
-    else:
-        (folder / NOT_GRADED).unlink(missing_ok=True)
-        write_text(folder / FEEDBACK, words.feedback(record))
-        write_text(folder / RESULTS, json.dumps(record, indent=1))
-
-
-def remove(folder: Path) -> None:
-    """Take away the marks of an earlier run."""
-    for name in (RESULTS, FEEDBACK):
-        (folder / name).unlink(missing_ok=True)
+    mine, other = (NOT_GRADED, RESULTS) if "not graded" in record else (RESULTS, NOT_GRADED)
+    (folder / other).unlink(missing_ok=True)
+    write_text(folder / FEEDBACK, words.feedback(record))
+    write_text(folder / mine, json.dumps(record, indent=1))
 
 
 def read(folder: Path) -> Record | None:

@@ -34,6 +34,11 @@ class Submission:
         return Path(STUDENTS, *(_visible(part) for part in parts if part))
 
     @property
+    def nameless(self) -> bool:
+        """Whether nothing says whose it is."""
+        return self.student in notebook.names() and self.student == self.path.stem
+
+    @property
     def handed_in(self) -> str:
         """When, as far as is known: what nbgrader noted, else the time of the file. In ISO format, UTC."""
         try:
@@ -67,9 +72,10 @@ def find(paths: Iterable[Path]) -> tuple[list[Submission], list[LeftOut]]:
         if path.is_dir():
             inside, others = _sorted_out(path)
             if not inside:
-                raise UnusableArguments(f"{path} holds no notebook (*{NOTEBOOK})")
+                work = "".join(f", but {one.path.name} ({one.why})" for one in others if one.work)
+                raise UnusableArguments(f"{path} holds no notebook (*{NOTEBOOK}){work[:300]}")
             found += [_in_folder(file, file.relative_to(path).parts[:-1]) for file in inside]
-            folders = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+            folders = sorted(folder for folder in path.iterdir() if folder.is_dir() and not _hidden(folder.name))
             found += [Submission(empty, empty.name) for empty in folders if not any(empty in f.parents for f in inside)]
             left += others
         elif path.exists():
@@ -94,7 +100,9 @@ def _sorted_out(folder: Path) -> tuple[list[Path], list[LeftOut]]:
         if file.is_dir() and not file.is_symlink():
             continue
         parts = file.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts):
+        if file.name == COLLECTED:
+            continue
+        if any(map(_hidden, parts)):
             left.append(LeftOut(file, "it is hidden"))
         elif file.suffix.lower() == NOTEBOOK:
             if len(parts) <= DEEPEST:
@@ -108,6 +116,10 @@ def _sorted_out(folder: Path) -> tuple[list[Path], list[LeftOut]]:
         else:
             left.append(LeftOut(file, "it is no notebook"))
     return inside, left
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _in_folder(file: Path, folders: tuple[str, ...]) -> Submission:

@@ -4,16 +4,15 @@ import csv
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from . import notebook, records, words
 from .records import Record
-from .submissions import UnusableArguments
+from .submissions import LeftOut, UnusableArguments
 
 CSV, LEFT = "marks.csv", "not_graded.csv"
 ABOUT = ("student", "assignment", "file", "chapter")
-WHOSE = ("student", "assignment", "chapter")
 AFTER = ("score", "max", "sandboxed", "note")
 STUDENT_COLUMNS = ("student", "id", "username", "login", "name")
 MISSING = "nothing was handed in"
@@ -21,10 +20,10 @@ MISSING = "nothing was handed in"
 Row = dict[str, str]
 
 
-def rows(of: Iterable[Record], missing: Iterable[str] = ()) -> list[Row]:
+def rows(of: Iterable[Record], missing: Mapping[str, str]) -> list[Row]:
     """A row for each record, and for each student that is missing; a mark that is not known is left empty, never 0."""
     found = [_row(record) for record in of]
-    return found + [{"student": _cell(student), "note": MISSING} for student in missing]
+    return found + [{"student": _cell(student), "note": note} for student, note in missing.items()]
 
 
 def write(table: Sequence[Row], path: Path) -> None:
@@ -33,9 +32,12 @@ def write(table: Sequence[Row], path: Path) -> None:
     _write([*ABOUT, *exercises, *AFTER], table, path)
 
 
-def write_left(left: Iterable[tuple[Path, str]], path: Path) -> None:
-    """The files that were not graded, and why."""
-    _write(["file", "reason"], [{"file": _cell(str(file)), "reason": why} for file, why in left], path)
+def write_left(not_graded: Iterable[tuple[Path, str]], left: Iterable[LeftOut], path: Path) -> None:
+    """The files that were not graded, and why: submissions, what may be one, and others."""
+    lines = [("not graded", file, why) for file, why in not_graded]
+    lines += [("left out, may be work" if one.work else "left out", one.path, one.why) for one in left]
+    table = [{"what": what, "file": _cell(str(file)), "reason": why} for what, file, why in sorted(lines)]
+    _write(["what", "file", "reason"], table, path)
 
 
 def read(path: Path) -> list[Row]:
@@ -52,12 +54,12 @@ def read(path: Path) -> list[Row]:
 
 def changes(old: Sequence[Row], new: Sequence[Row]) -> list[str]:
     """A line for each submission whose marks are others than in the old table."""
-    by = ABOUT if _twice(old) or _twice(new) else WHOSE
+    by = ABOUT[:3] if _twice(old) or _twice(new) else ABOUT[:2]
     before, now = ({tuple(row.get(column) or "" for column in by): row for row in table} for table in (old, new))
     lines = []
     for key in sorted(before.keys() | now.keys()):
         was, is_now = before.get(key, {}), now.get(key, {})
-        whose = " ".join(filter(None, key))
+        whose = " ".join(filter(None, (*key, is_now.get("chapter") or was.get("chapter"))))
         if not was or not is_now:
             lines.append(f"{whose}: " + (f"gone, had {_score(was)}" if was else f"new, {_score(is_now)}"))
             continue
@@ -90,12 +92,23 @@ def roster(path: Path) -> list[str]:
     return list(dict.fromkeys(filter(None, students)))
 
 
-def missing(class_list: Iterable[str], of: Iterable[Record]) -> tuple[list[str], list[str]]:
-    """Students of the roster without a submission, and those with one that it does not name."""
-    class_list = list(class_list)
-    students = list(dict.fromkeys(record["extra_data"]["student"] for record in of))
-    known, seen = set(map(_plain, class_list)), set(map(_plain, students))
-    return [one for one in class_list if _plain(one) not in seen], [one for one in students if _plain(one) not in known]
+def missing(
+    class_list: Iterable[str], of: Iterable[Record], left: Iterable[LeftOut] = ()
+) -> tuple[dict[str, str], list[str]]:
+    """Students of the roster without a submission, each with a note, and those with one that it does not name.
+
+    The note names what may be theirs all the same: files that were left out, and names that hold theirs.
+    """
+    students = {_plain(name): name for record in of if (name := record["extra_data"]["student"])}
+    roster = {_plain(name): name for name in class_list}
+    unknown = [name for plain, name in students.items() if plain not in roster]
+    perhaps = [*unknown, *("/".join(one.path.parts[-3:]) for one in left if one.work)]
+    notes = {}
+    for plain, name in roster.items():
+        if plain not in students:
+            theirs = [other for other in perhaps if plain in _plain(other)]
+            notes[name] = f"nothing that was graded; see {' and '.join(theirs)}" if theirs else MISSING
+    return notes, unknown
 
 
 def _plain(name: str) -> str:
@@ -132,7 +145,7 @@ def _cell(text: str) -> str:
 
 
 def _twice(table: Sequence[Row]) -> bool:
-    counts = Counter(tuple(row.get(column) or "" for column in WHOSE) for row in table)
+    counts = Counter(tuple(row.get(column) or "" for column in ABOUT[:2]) for row in table)
     return any(count > 1 for count in counts.values())
 
 

@@ -1,20 +1,26 @@
 """What is told of marks in words: to a student, in the terminal."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 SIGNS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 UNSANDBOXED = "Graded with --trusted: the code ran without a sandbox, so these marks can be forged."
 HIDDEN = "The cases here are hidden ones. The check in your notebook shows one, and what your code made of it."
+NO_ZERO = "This file could not be graded, so it has no mark, which is no zero. Ask your teacher, and hand it in again."
 SHOWN = 20  # lines of a list that is also in a file
 
 
 def feedback(record: dict[str, Any]) -> str:
     """The words that a student gets, in Markdown."""
-    known, tests = record["extra_data"], record["tests"]
+    known = record["extra_data"]
+    whose = f"{_foreign(known['student'])}, {_foreign(known['file'])}"
+    if "not graded" in record:
+        return f"# Not graded\n\n{whose}\n\n{NO_ZERO}\n"
+    tests = record["tests"]
     total = sum(test["max_score"] for test in tests)
     lines = [f"# {known['chapter']}: {record['score']} of {total} points", ""]
-    lines += [f"{_foreign(known['student'])}, {_foreign(known['file'])}", ""]
+    lines += [whose, ""]
     lines += [f"- **{test['name']}** {test['score']:g}/{test['max_score']:g}: {test['output']}" for test in tests]
     lines += [f"\n{note}" for note in record["output"].splitlines()]
     lines += [f"\n{HIDDEN}"] * any(test["status"] == "failed" for test in tests)
@@ -23,13 +29,15 @@ def feedback(record: dict[str, Any]) -> str:
 
 def table(records: Iterable[dict[str, Any]]) -> str:
     """A line for each submission: whose, which chapter, points, a sign for each exercise, what was odd."""
-    rows = []
+    records, rows = list(records), []
+    several = Counter(_whose(record) for record in records)
     for record in records:
         known, tests = record["extra_data"], record.get("tests", [])
         points = f"{record['score']:g} / {sum(test['max_score'] for test in tests):g}" if tests else "not graded"
         signs = " ".join(f"{test['output'][0]} {test['name']}" for test in tests)
         place = known.get("chapter") or printable(known["assignment"] or "")
-        rows.append((printable(known["student"]), place, points, f"{signs} {note(record)}".strip()))
+        file = f"({printable(known['file'])})" if several[_whose(record)] > 1 else ""
+        rows.append((printable(known["student"]), place, points, " ".join(filter(None, [signs, note(record), file]))))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return "\n".join(
         f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows
@@ -38,10 +46,15 @@ def table(records: Iterable[dict[str, Any]]) -> str:
 
 def listed(heading: str, lines: Iterable[str], rest: str = "") -> str:
     """A heading and a line for each; with `rest`, which says where the others are, not more than can be read."""
-    lines = [printable(line) for line in lines]
+    lines = [printable(line, 2000) for line in lines]
     if rest and len(lines) > SHOWN:
-        lines[SHOWN:] = [f"and {len(lines) - SHOWN} more: {rest}"]
+        lines[SHOWN:] = [f"and {len(lines) - SHOWN} more ({rest})"]
     return "\n  ".join([heading, *lines])
+
+
+def _whose(record: dict[str, Any]) -> tuple:
+    known = record["extra_data"]
+    return known["student"], known["assignment"], known.get("chapter")
 
 
 def note(record: dict[str, Any]) -> str:
@@ -49,9 +62,9 @@ def note(record: dict[str, Any]) -> str:
     return printable(record.get("not graded") or record["output"])
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = 200) -> str:
     """Foreign text in one short line that a terminal can show."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:200].strip()
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:most].strip()
 
 
 def _foreign(text: str) -> str:
