@@ -132,3 +132,23 @@ def test_64_bits_by_way_of_32_are_told_apart():
     for seed in range(20):
         verdict = exercise.assess(lambda scores, dim=-1: scores.float().softmax(dim).to(scores.dtype), seed)
         assert (verdict.status, verdict.case) == ("failed", "64-bit numbers")
+
+
+@pytest.mark.parametrize("name", ["TransformerBlock", "LanguageModel", "soft_lookup"])
+def test_where_nothing_but_a_gradient_is_wrong_a_part_of_the_points_remains(name):
+    exercise = exercises.get(name)
+    trials = exercise.trials(3)
+    outcomes = [trial.expected for trial in trials]
+    place = next(i for i, trial in enumerate(trials) if trial.case.of_gradients or trial.case.grad)
+    right = trials[place].expected
+    if trials[place].case.of_gradients:
+        cut = Returned(value={part: None if part.startswith("gradient") else it for part, it in right.value.items()})
+    else:
+        cut = Returned(value=right.value, gradients=dict.fromkeys(right.gradients))
+    ends = {"cut": cut, "stopped": Stopped(), "gone": Unanswered(why="gone")}
+    marks = {
+        end: exercise.mark(exercise.verdict(trials, [*outcomes[:place], it, *outcomes[place + 1 :]]))
+        for end, it in ends.items()
+    }
+    assert marks["cut"] == exercise.points_for_values > 0
+    assert marks["stopped"] == marks["gone"] == 0
