@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from classes import a_class
 
 from utils.grading.sandbox import Sandbox
 
@@ -24,3 +25,20 @@ def sandbox():
     box = Sandbox()
     yield box
     box.close()
+
+
+@pytest.fixture
+def klass(tmp_path):
+    return a_class(tmp_path / "submitted", 12)
+
+
+@pytest.fixture
+def here(capfd):
+    """The command in this process, where its workers go on from test to test."""
+    from utils.grading import __main__ as grading  # here, not above: it is for Linux
+
+    def run(*arguments):
+        status = grading.main([*map(str, arguments), "--jobs", "2"])
+        return status, *capfd.readouterr()
+
+    return run

@@ -19,11 +19,6 @@ from utils.grading import __main__ as grading
 from utils.grading import batch, bubblewrap, tables
 
 
-@pytest.fixture
-def klass(tmp_path):
-    return a_class(tmp_path / "submitted", 12)
-
-
 def run(*arguments, **environment):
     command = [sys.executable, "-m", "utils.grading", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
