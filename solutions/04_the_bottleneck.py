@@ -343,7 +343,7 @@ def train_translator(width, steps, rate):
     model = models.EncoderDecoder(len(corpus.source), len(corpus.target), step=fixed_context_step, width=width)
     batches, label = corpus.batches(40), f"width {width}"
     training.train(
-        model.to(training.device()), batches, training.translation_loss, steps, rate, label=label, **recipe
+        model.to(training.device()), batches, models.translation_loss, steps, rate, label=label, **recipe
     )
     return model
 

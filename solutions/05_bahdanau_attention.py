@@ -225,7 +225,7 @@ contestants = {
 recipe = {"warm_up": 50, "decay": True, "clip": 1.0}
 for name, model in contestants.items():
     batches = corpus.batches(batch)
-    training.train(model.to(device), batches, training.translation_loss, 360, rate=1e-2, label=name, **recipe)
+    training.train(model.to(device), batches, models.translation_loss, 360, rate=1e-2, label=name, **recipe)
 
 
 # %%

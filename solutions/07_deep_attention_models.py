@@ -27,7 +27,8 @@ import math
 from torch import nn
 from torch.nn import functional as F
 
-from utils import models, presets, training
+from utils import models, training
+from utils.training import presets
 
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
 plots.residual_stream(layers=2);
@@ -304,7 +305,7 @@ for name, preset in presets.PRESETS.items():
 
 # %% [markdown]
 # The two for a GPU compute in bfloat16 (numbers of 16 bits, as wide in range as those of 32, with fewer digits) and are compiled at the first step, which takes a minute or so. They have been tried for a few steps, on a processor: **what they reach on a GPU, and in what time, has not been measured yet.** Choose one by its name. `path="large.pt"` as a further argument of `train`
-# keeps the training in a file, and after an interruption the same cell goes on from there. From a terminal, in the project's folder: `python -m utils.presets large-gpu --checkpoint large.pt`.
+# keeps the training in a file, and after an interruption the same cell goes on from there. From a terminal, in the project's folder: `python -m utils.training.presets large-gpu --checkpoint large.pt`.
 #
 # **Predict.** The small one sees 0.9 million bytes of training text, once. Will it be nearer to the unigram entropy or to xz? (About 15 seconds on a CPU.)
 

@@ -9,7 +9,7 @@ from IPython.display import display
 
 from utils import exercises
 from utils.attempts import borrowed
-from utils.exercises import Exercise, Verdict
+from utils.exercises.exercise import Exercise, Verdict
 
 SYMBOLS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 COLOURS = {"passed": "success", "failed": "error", "not attempted": "warn"}
@@ -50,9 +50,8 @@ def _verdict(exercise: Exercise, attempt: Any) -> Verdict:
         return Verdict(words, attempted=False)
     verdict = exercise.assess(attempt)
     if verdict.passed:
-        names = exercises.names()
-        earlier = [exercises.get(name).reference for name in names[: names.index(exercise.name)]]
-        used = borrowed(attempt, earlier)
+        given = [other.reference for other in exercises.loaded() if other is not exercise]  # by earlier checks
+        used = borrowed(attempt, given)
         if used:
             return Verdict(BORROWED.format(used))
     return verdict

@@ -16,6 +16,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -89,7 +90,7 @@ def _mark_exercises(cells: list[NotebookNode]) -> None:
         )
 
 
-def _nbgrader(grade_id: str, **given) -> dict:
+def _nbgrader(grade_id: str, **given: Any) -> dict:
     return {
         "schema_version": 3, "grade_id": grade_id, "grade": False, "solution": False, "locked": False, "task": False,
     } | given  # fmt: skip
@@ -121,7 +122,7 @@ def _handed_out(cell: NotebookNode) -> NotebookNode:
 
 def _number(cells: list[NotebookNode]) -> None:
     """Stable ids: ex-<name> for an exercise, else the nbgrader id, else a hash of the cell's text."""
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for cell in cells:
         name = cell.metadata.get("exercise")
         cell.id = f"ex-{name}" if name else cell.metadata.get("nbgrader", {}).get("grade_id") or _hash(cell)

@@ -22,7 +22,8 @@ def borrowed(program: Callable, given: Collection[Any]) -> str | None:
 
 
 def _borrowed(program: type | types.FunctionType, given: Collection[Any]) -> str | None:
-    todo, seen = [program], []
+    todo: list[type | types.FunctionType] = [program]
+    seen: list[type | types.FunctionType] = []
     while todo:
         part = todo.pop()
         if any(part is one for one in (*seen, *given)) or part.__module__ != program.__module__ or _courses(part):

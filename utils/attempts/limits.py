@@ -31,7 +31,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _by_signal(seconds: float) -> Iterator[None]:
-    def interrupt(*_):
+    def interrupt(*_: object) -> None:
         raise TimeLimit
 
     previous = signal.signal(signal.SIGALRM, interrupt)
@@ -54,7 +54,7 @@ def _by_watcher(seconds: float) -> Iterator[None]:
     thread = ctypes.c_ulong(threading.get_ident())
     done = threading.Event()
 
-    def watch():
+    def watch() -> None:
         wait = seconds
         while not done.wait(wait):
             raise_in_thread(thread, ctypes.py_object(TimeLimit))

@@ -6,7 +6,7 @@ import inspect
 import io
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ NOT_THE_READERS = (str(Path(__file__).parents[1]), str(Path(inspect.__file__).pa
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How one run of a program ended: in one of the four ways below, and never in two of them."""
+class _Ended:
+    """What all four ways have in which a run of a program may end."""
 
     printed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Returned(Outcome):
+class Returned(_Ended):
     """It gave a value, may have changed inputs, and passed back the gradients that were asked for; None = cut off."""
 
     value: Any
@@ -37,7 +37,7 @@ class Returned(Outcome):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Raised(Outcome):
+class Raised(_Ended):
     """It raised an error: its type and words; `traceback` adds the program's own lines.
 
     `unattempted` names the function in which it met the bare `raise NotImplementedError` that an exercise is handed
@@ -50,17 +50,20 @@ class Raised(Outcome):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stopped(Outcome):
+class Stopped(_Ended):
     """The time limit ended it, at the lines that `traceback` tells."""
 
     traceback: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unanswered(Outcome):
+class Unanswered(_Ended):
     """Nobody knows what it would have done: it ended its process, say, or was not asked any more."""
 
     why: str
+
+
+Outcome = Returned | Raised | Stopped | Unanswered  # how one run of a program ended: in one of these ways
 
 
 def run(
@@ -123,7 +126,7 @@ def _gradients(value: Any, leaves: dict[str, Tensor], cotangent_seed: int) -> di
         return dict.fromkeys(leaves)
     generator = torch.Generator().manual_seed(cotangent_seed)
     objective = (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
-    return dict(zip(leaves, torch.autograd.grad(objective, leaves.values(), allow_unused=True), strict=True))
+    return dict(zip(leaves, torch.autograd.grad(objective, [*leaves.values()], allow_unused=True), strict=True))
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -149,7 +152,7 @@ class _Bounded(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def torch_as_usual():
+def torch_as_usual() -> Iterator[None]:
     """PyTorch's default dtype and gradients on, whatever the notebook has set and an attempt may set."""
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
@@ -161,7 +164,7 @@ def torch_as_usual():
 
 
 @contextlib.contextmanager
-def _quiet(printed: io.StringIO):
+def _quiet(printed: io.StringIO) -> Iterator[None]:
     sink = _Bounded(printed)
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,7 @@
 """Attention as lookup, fast: each function is the same lookup as its namesake in `reference`, plain and slow."""
 
 from collections.abc import Callable
+from typing import Any
 
 from . import additive, dot_product, reference
 from .additive import additive_attention
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-def backend(function: Callable, *inputs, **options) -> str:
+def backend(function: Callable, *inputs: Any, **options: Any) -> str:
     """The name of what `function(*inputs, **options)` would run, for additive_attention and dot_product_attention.
 
     >>> attention.backend(attention.dot_product_attention, query, key, value, causal=True)

@@ -4,6 +4,8 @@ The ways: `kernels/cpu.py` for float32 on the CPU, `kernels/gpu.py` for a GPU, a
 what they leave out. The algebra that makes the kernels fast is in `kernels/folding.py`.
 """
 
+from typing import Literal, overload
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,16 @@ LARGEST_BATCH = 2**16 - 1  # that a GPU's grid has room for
 WHOLE = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64}
 
 
+@overload
+def additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None = None,
+    lengths: Tensor | None = None, return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None = None,
+    lengths: Tensor | None = None, *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def additive_attention(
     query: Tensor,
     key: Tensor,
@@ -46,19 +58,27 @@ def additive_attention(
         from .kernels import gpu
 
         return gpu.additive_attention(query, key, value, score_vector, mask, return_weights)
-    if query.dtype == torch.float64:
-        return reference.additive_attention(query, key, value, score_vector, mask, return_weights=return_weights)
-    inputs = (x.float() for x in (query, key, value, score_vector))
+    dtype = query.dtype
+    if dtype != torch.float64:
+        query, key, value, score_vector = (x.float() for x in (query, key, value, score_vector))
     if way == "plain":
-        context, weights = reference.additive_attention(*inputs, mask, return_weights=True)
+        context, weights = reference.additive_attention(query, key, value, score_vector, mask, return_weights=True)
     else:
         from .kernels import cpu
 
-        context, weights = cpu.additive_attention(*inputs, mask)
-    return (context.to(query.dtype), weights.to(query.dtype)) if return_weights else context.to(query.dtype)
+        context, weights = cpu.additive_attention(query, key, value, score_vector, mask)
+    return (context.to(dtype), weights.to(dtype)) if return_weights else context.to(dtype)
 
 
-def backend(query, key, value, score_vector, mask=None, lengths=None, return_weights=False) -> str:
+def backend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    score_vector: Tensor,
+    mask: Tensor | None = None,
+    lengths: Tensor | None = None,
+    return_weights: bool = False,
+) -> str:
     """What `additive_attention` runs for these inputs: "plain", "numba" or "triton"."""
     _checked_mask(query, key, value, score_vector, mask, lengths)
     return _way(query, key)
@@ -72,7 +92,9 @@ def _way(query: Tensor, key: Tensor) -> str:
     return "triton" if query.is_cuda else "numba"
 
 
-def _checked_mask(query, key, value, score_vector, mask, lengths) -> Tensor | None:
+def _checked_mask(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None, lengths: Tensor | None
+) -> Tensor | None:
     """mask and lengths as one mask; raises ValueError if any input does not fit the others."""
     check_kind(query=query, key=key, value=value, score_vector=score_vector)
     shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"

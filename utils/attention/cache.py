@@ -51,7 +51,7 @@ class KVCache:
             )
         if torch.is_grad_enabled() and (key.requires_grad or value.requires_grad):
             raise ValueError("a cache keeps no gradients: append under torch.no_grad(), or append key.detach()")
-        if self._key is None:
+        if self._key is None or self._value is None:
             self._key, self._value = (self._with_room(x[:, :, :0], self._room) for x in (key, value))
         for name, new, old in (("key", key, self._key), ("value", value, self._value)):
             check_kind(**{name: new, "the cache": old})

@@ -6,6 +6,7 @@ Sources may be given as a list, as a network has them: they are not stacked.
 """
 
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -14,6 +15,16 @@ from .inputs import check_kind
 from .reference import RMS_EPSILON
 
 
+@overload
+def depth_attention(
+    query: Tensor, sources: Tensor | Sequence[Tensor], norm_weight: Tensor | None = None,
+    return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def depth_attention(
+    query: Tensor, sources: Tensor | Sequence[Tensor], norm_weight: Tensor | None = None,
+    *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def depth_attention(
     query: Tensor, sources: Tensor | Sequence[Tensor], norm_weight: Tensor | None = None, return_weights: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:

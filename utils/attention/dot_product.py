@@ -6,7 +6,7 @@ that may attend to nothing, grouped heads without copying a key, and leading axe
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,16 @@ from . import reference
 from .inputs import check_lookup, check_mask
 
 
+@overload
+def dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False,
+    scale: float | None = None, return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False,
+    scale: float | None = None, *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -42,6 +52,16 @@ def dot_product_attention(
     return _Call.of(query, key, value, mask, causal, scale).result(return_weights)
 
 
+@overload
+def soft_lookup(
+    query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0, mask: Tensor | None = None,
+    return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def soft_lookup(
+    query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0, mask: Tensor | None = None,
+    *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def soft_lookup(
     query: Tensor,
     key: Tensor,
@@ -62,7 +82,15 @@ def soft_lookup(
     return _Call.of(query / temperature, key, value, mask, scale=1.0, grouped=False).result(return_weights)
 
 
-def backend(query, key, value, mask=None, causal=False, scale=None, return_weights=False) -> str:
+def backend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    scale: float | None = None,
+    return_weights: bool = False,
+) -> str:
     """What `dot_product_attention` runs for these inputs: "plain", or PyTorch's name for its kernel."""
     call = _Call.of(query, key, value, mask, causal, scale)
     return "plain" if return_weights else f"PyTorch {call.kernel()}"
@@ -80,7 +108,16 @@ class _Call(NamedTuple):
     leading: tuple[int, ...]
 
     @classmethod
-    def of(cls, query, key, value, mask=None, causal=False, scale=None, grouped=True) -> "_Call":
+    def of(
+        cls,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        scale: float | None = None,
+        grouped: bool = True,
+    ) -> "_Call":
         """The call for inputs with any leading axes, of which the last may be heads in groups."""
         check_lookup(query, key, value)
         scale = max(1, query.size(-1)) ** -0.5 if scale is None else scale
@@ -110,17 +147,19 @@ class _Call(NamedTuple):
         """The context, with the weights if asked for, both with the leading axes of the inputs."""
         if not return_weights:
             return self._restored(self._context())
-        dtype = self.query.dtype
-        inputs = (x if dtype == torch.float64 else x.float() for x in (self.query, self.key, self.value))
-        results = reference.dot_product_attention(*inputs, self.mask, self.causal, self.scale, return_weights=True)
+        query, key, value, mask, causal, scale, _ = self
+        dtype = query.dtype
+        query, key, value = (x if dtype == torch.float64 else x.float() for x in (query, key, value))
+        results = reference.dot_product_attention(query, key, value, mask, causal, scale, return_weights=True)
         context, weights = (self._restored(x.to(dtype)) for x in results)
         return context, weights
 
     def kernel(self) -> str:
         """PyTorch's name for the kernel that it uses."""
         query, key, value, mask, is_causal, _ = self._arguments()
-        options = {"is_causal": is_causal, "scale": self.scale, "enable_gqa": query.size(1) != key.size(1)}
-        choice = torch._fused_sdp_choice(query, key, value, mask, **options)
+        choice = torch._fused_sdp_choice(
+            query, key, value, mask, is_causal=is_causal, scale=self.scale, enable_gqa=query.size(1) != key.size(1)
+        )
         return SDPBackend(choice).name.lower().replace("_", " ")
 
     def _context(self) -> Tensor:

@@ -5,6 +5,7 @@ with True = may attend. Leading dimensions broadcast.
 """
 
 import math
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -70,6 +71,16 @@ def causal_mask(queries: int, keys: int, device: torch.device | str = "cpu") -> 
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
+@overload
+def dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False,
+    scale: float | None = None, return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def dot_product_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False,
+    scale: float | None = None, *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -89,12 +100,22 @@ def dot_product_attention(
         key, value = (x.repeat_interleave(query.size(-3) // x.size(-3), -3) for x in (key, value))
     scores = query @ key.mT * (query.size(-1) ** -0.5 if scale is None else scale)  # (..., H, Tq, Tk)
     if causal:
-        order = causal_mask(*scores.shape[-2:], scores.device)
+        order = causal_mask(scores.size(-2), scores.size(-1), scores.device)
         mask = order if mask is None else mask & order
     weights = _weights(scores, mask)
     return (weights @ value, weights) if return_weights else weights @ value
 
 
+@overload
+def additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None = None,
+    lengths: Tensor | None = None, return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None = None,
+    lengths: Tensor | None = None, *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def additive_attention(
     query: Tensor,
     key: Tensor,
@@ -123,6 +144,16 @@ def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
     return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + RMS_EPSILON) * weight
 
 
+@overload
+def depth_attention(
+    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None,
+    return_weights: Literal[False] = False,
+) -> Tensor: ...  # fmt: skip
+@overload
+def depth_attention(
+    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None,
+    *, return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def depth_attention(
     query: Tensor, sources: Tensor, norm_weight: Tensor | None = None, return_weights: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:

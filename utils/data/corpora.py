@@ -54,7 +54,7 @@ class Corpus:
     source: Vocabulary = field(init=False)
     target: Vocabulary = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shared = {pair.about for pair in self.train} & {pair.about for pair in self.test}
         shared |= {pair.source for pair in self.train} & {pair.source for pair in self.test}
         if shared:

@@ -41,12 +41,13 @@ def number_names(language: str = "de", train: int = 8000, seed: int = 0) -> Corp
         for digits in range(1, DIGITS + 1)
         for number in rng.sample(_of_length(digits), TEST_PER_LENGTH.get(digits, TEST_OTHERWISE))
     ]
-    hidden, learned = set(held_out), []
+    hidden = set(held_out)
+    learned: list[int] = []
     while len(learned) < train:
-        numbers = _of_length(rng.randint(1, DIGITS))
-        number = rng.choice(numbers)
+        as_long = _of_length(rng.randint(1, DIGITS))
+        number = rng.choice(as_long)
         while number in hidden:
-            number = rng.choice(numbers)
+            number = rng.choice(as_long)
         learned.append(number)
     numbers = sorted({*learned, *held_out})
     english, translated = _names(numbers, "en"), _names(numbers, language)

@@ -28,8 +28,8 @@ def source_code(folder: Path | None = None) -> SourceCode:
     What is in the files depends on the version of Python. Raises FileNotFoundError where the source is not there.
     """
     root = folder or Path(sysconfig.get_path("stdlib"))
-    files = [path.relative_to(root) for path in root.rglob("*.py")]
-    files = sorted(path.as_posix() for path in files if not LEFT_OUT.intersection(path.parts))
+    found = [path.relative_to(root) for path in root.rglob("*.py")]
+    files = sorted(path.as_posix() for path in found if not LEFT_OUT.intersection(path.parts))
     if len(files) < ENOUGH:
         raise FileNotFoundError(
             f"the source of Python's standard library should be in {root}, and {len(files)} Python files are there. "

@@ -1,23 +1,36 @@
-"""The exercises as data. `names()` lists them in course order, `get(name)` gives one; `bank` holds them by theme."""
+"""The exercises as data. `names()` lists them in course order, `get(name)` gives one; each is a module of `bank`."""
+
+from __future__ import annotations
 
 import difflib
+import importlib
+import sys
+from typing import TYPE_CHECKING
 
-from .bank import EXERCISES
-from .exercise import Exercise, Verdict
+from .bank import NAMES
 
-__all__ = ["Exercise", "Verdict", "get", "names"]
-
-_BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
+if TYPE_CHECKING:  # it imports torch, which whoever asks for the names does without
+    from .exercise import Exercise
 
 
 def names() -> list[str]:
     """The name of every exercise, in course order."""
-    return list(_BY_NAME)
+    return list(NAMES)
 
 
 def get(name: str) -> Exercise:
     """The exercise of that name. Raises KeyError naming what was asked for and what comes close."""
-    if name not in _BY_NAME:
-        close = difflib.get_close_matches(str(name), _BY_NAME)
+    if name not in NAMES:
+        close = difflib.get_close_matches(str(name), NAMES)
         raise KeyError(f"no exercise is called {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
-    return _BY_NAME[name]
+    return load(name)
+
+
+def load(name: str) -> Exercise:
+    """The exercise in the bank's module of that name, listed or not. Raises ImportError if there is none."""
+    return importlib.import_module(f"{__name__}.bank.{name}").exercise
+
+
+def loaded() -> list[Exercise]:
+    """Those that were asked for in this process, in course order."""
+    return [load(name) for name in NAMES if f"{__name__}.bank.{name}" in sys.modules]

@@ -13,7 +13,9 @@ SECONDS = 5.0  # for all cases of one attempt together
 def disagreement(expected: Returned, got: Outcome) -> str | None:
     """A sentence on what differs first between two outcomes, or None."""
     wrong = value_disagreement(expected, got)
-    return wrong or _gradient_disagreement(expected.gradients, got.gradients)
+    if wrong or not isinstance(got, Returned):
+        return wrong
+    return _gradient_disagreement(expected.gradients, got.gradients)
 
 
 def value_disagreement(expected: Returned, got: Outcome) -> str | None:
@@ -33,14 +35,15 @@ def value_disagreement(expected: Returned, got: Outcome) -> str | None:
 
 def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
     for name, gradient in expected.items():
-        if _is_zero(gradient) and _is_zero(got.get(name)):
+        given = got.get(name)
+        if _is_zero(gradient) and _is_zero(given):
             continue
-        if got.get(name) is None:
+        if given is None:
             return (
                 f"The values are right, but no gradient reaches `{name}`: something cut the graph "
                 "(detach, item, numpy, or a new tensor made from numbers)."
             )
-        wrong = difference(torch.zeros_like(got[name]) if gradient is None else gradient, got[name], "it")
+        wrong = difference(torch.zeros_like(given) if gradient is None else gradient, given, "it")
         if wrong:
             return f"The values are right; the gradient for `{name}` is not. {wrong}"
     return None

@@ -3,6 +3,7 @@
 import math
 import numbers
 import reprlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def show(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _difference(expected, got, what) -> str | None:
+def _difference(expected: Any, got: Any, what: str) -> str | None:
     if got is None and expected is not None:
         whole = what == "your result"
         return f"{what} is None{'. Is there a `return` on every way through the function?' if whole else '.'}"
@@ -124,15 +125,15 @@ def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:
     return f"{what} is {_number(got[place], digits)}{_at(place)}, where {_number(expected[place], digits)} is expected."
 
 
-def _close(expected, got) -> bool:
+def _close(expected: Any, got: Any) -> bool:
     return expected == got or math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9)
 
 
-def _unequal(expected, got, what) -> str:
+def _unequal(expected: Any, got: Any, what: str) -> str:
     return f"{what} should be {show(expected)}; it is {show(got)}."
 
 
-def _kind(value) -> str:
+def _kind(value: Any) -> str:
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
@@ -141,11 +142,11 @@ def _at(place: tuple[int, ...]) -> str:
     return f" at [{', '.join(map(str, place))}]" if place else ""
 
 
-def _number(value, digits: int = 4) -> str:
+def _number(value: Any, digits: int = 4) -> str:
     return f"{float(value):.{digits}g}"
 
 
-def _first(sentences) -> str | None:
+def _first(sentences: Iterable[str | None]) -> str | None:
     return next((sentence for sentence in sentences if sentence), None)
 
 

@@ -64,12 +64,36 @@ class Case:
 class Mistake:
     """A wrong program that people write, and the sentence that would help who wrote it."""
 
+    name: str
     program: Callable
     sentence: str
 
-    @property
-    def name(self) -> str:
-        return self.program.__name__.strip("_")
+
+class Mistakes(list[Mistake]):
+    """An exercise's known mistakes. Of two that explain an attempt equally well, the first is told."""
+
+    def add(self, name: str, program: Callable, sentence: str) -> None:
+        """One more, whose program is said in an expression."""
+        self.append(Mistake(name, program, sentence))
+
+    def program(self, sentence: str) -> Callable[[Callable], Callable]:
+        """Decorates one whose program takes several lines; it is named as the program is."""
+
+        def added(program: Callable) -> Callable:
+            self.add(program.__name__, program, sentence)
+            return program
+
+        return added
+
+
+def replacing(whole: Callable) -> Callable[..., Callable]:
+    """`but`, which makes the same program with some of its steps replaced: `but(scores=lambda query, key: …)`.
+
+    The steps of a function are arguments with a default; those of a class are its methods and attributes.
+    """
+    if isinstance(whole, type):
+        return lambda **steps: type(whole.__name__, (whole,), steps)
+    return lambda **steps: functools.partial(whole, **steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +140,12 @@ class Verdict:
     @property
     def case(self) -> str | None:
         """The name of the case that failed."""
-        return self.trial and self.trial.case.name
+        return self.trial.case.name if self.trial else None
 
     @property
     def evidence(self) -> tuple[tuple[str, str], ...]:
         """What to show of the case that failed, as (label, text) pairs."""
-        if self.trial is None:
+        if self.trial is None or self.outcome is None:
             return ()
         pairs = [(name, show(value)) for name, value in self.trial.inputs.items()]
         pairs.append(("expected", show(self.trial.expected.value)))
@@ -140,7 +164,7 @@ class Exercise:
     """A reference program, the cases it is compared on, correct variants, and known mistakes.
 
     A function is called with the inputs of a case. A class, or a function whose arguments are not plain data, has a
-    `probe(attempt, **inputs)`, one of utils.attempts.probes, that uses it and returns what is to be compared.
+    `use(attempt, **inputs)`, one of utils.attempts.uses, that returns what is to be compared.
     The points are for an attempt that passes; `points_for_values` of them remain when only a gradient differs.
     """
 
@@ -150,11 +174,14 @@ class Exercise:
     mistakes: Sequence[Mistake]
     points: int = 1
     points_for_values: int = 0
-    probe: Callable[..., Any] | None = None
+    use: Callable[..., Any] | None = None
     name: str = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.reference.__name__)
+        for mistake in self.mistakes:
+            if isinstance(mistake.program, type):  # a learner's class has this name, and errors are told apart by words
+                mistake.program.__name__ = mistake.program.__qualname__ = self.name
 
     def assess(self, attempt: Any, seed: int = 0) -> Verdict:
         """Compare the attempt with the reference on every case, its random inputs drawn from the seed.
@@ -186,21 +213,21 @@ class Exercise:
             if isinstance(outcome, Stopped | Unanswered):
                 break
         outcomes += [NOT_ASKED] * (len(trials) - len(outcomes))
-        wrong = [disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
-        failing = [i for i, sentence in enumerate(wrong) if sentence]
-        agreed = len(trials) - len(failing)
-        if not failing:
+        sentences = [disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
+        wrong = {i: sentence for i, sentence in enumerate(sentences) if sentence}
+        agreed = len(trials) - len(wrong)
+        if not wrong:
             return Verdict(f"{len(trials)} cases agree.", len(trials), agreed)
-        shown = min(failing, key=lambda i: _what_to_look_at(i, trials[i], outcomes[i]))
-        mistake = self._recognise(outcomes, trials, failing, shown)
+        shown = min(wrong, key=lambda i: _what_to_look_at(i, trials[i], outcomes[i]))
+        mistake = self._recognise(outcomes, trials, wrong, shown)
         return Verdict(
             mistake.sentence if mistake else wrong[shown],
             len(trials),
             agreed,
-            mistake=mistake and mistake.name,
+            mistake=mistake.name if mistake else None,
             trial=trials[shown],
             outcome=outcomes[shown],
-            values_agree=all(_values_agree(trials[i], outcomes[i]) for i in failing),
+            values_agree=all(_values_agree(trials[i], outcomes[i]) for i in wrong),
         )
 
     @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
@@ -211,15 +238,15 @@ class Exercise:
     @functools.cached_property
     def usage(self) -> Usage:
         """How the course uses an attempt: required arguments in order, optional ones by name."""
-        if self.probe:
-            return Usage(probe=self.probe.__name__)
+        if self.use:
+            return Usage.through(self.use)
         parameters = inspect.signature(self.reference).parameters.values()
         return Usage(in_order=tuple(p.name for p in parameters if p.default is p.empty))
 
     def _trial(self, case: Case, lot: Generator) -> Trial:
         with torch_as_usual():
             inputs = case.inputs(lot)
-            cotangent_seed = torch.randint(2**62, (), generator=lot).item()
+            cotangent_seed = int(torch.randint(2**62, (), generator=lot))
         reference = functools.partial(self.usage, self.reference)
         expected = run(reference, inputs, case.grad, cotangent_seed, seconds=None)
         if not isinstance(expected, Returned) or expected.changed:
@@ -235,7 +262,7 @@ class Exercise:
         return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)
 
     def _recognise(
-        self, outcomes: list[Outcome], trials: Sequence[Trial], failing: list[int], shown: int
+        self, outcomes: list[Outcome], trials: Sequence[Trial], failing: Iterable[int], shown: int
     ) -> Mistake | None:
         """The mistake that answers like the attempt on the case shown, on a third of all at least, and on most of them.
 

@@ -9,6 +9,7 @@ The same command goes on where an interrupted one stopped. Exit status: 0 when a
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import joblib
@@ -84,8 +85,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _positive(kind):
-    def number(text: str):
+def _positive(kind: type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
         value = kind(text)
         if not 0 < value < float("inf"):
             raise argparse.ArgumentTypeError(f"{text} is not above 0")

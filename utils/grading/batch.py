@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 from tqdm import tqdm
@@ -26,6 +26,11 @@ from .marks import NotGraded
 from .notebook import COURSE, LARGEST
 from .records import Record
 from .submissions import Submission, UnusableArguments
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from .sandbox import Sandbox
 
 IMPORT = "import utils.grading.batch"
 SEED_BITS = 128
@@ -104,7 +109,7 @@ def grade(
                 kept = _written(kept, submission, out)
             done[submission] = kept
     portions = [[submission for submission in submissions if submission not in done]]
-    failures = Counter()
+    failures: Counter[Submission] = Counter()
     bar = tqdm(total=len(submissions), initial=len(done), desc="Graded", unit="notebook", smoothing=0)
     with bar, _workers(backend, jobs, scheduler):
         while portions:
@@ -177,7 +182,7 @@ def _grade_one(
 
 
 @functools.cache
-def _sandbox(trusted: bool):
+def _sandbox(trusted: bool) -> "Sandbox":
     import torch
 
     from .sandbox import Sandbox
@@ -190,7 +195,7 @@ def _sandbox(trusted: bool):
 def _end_with(parent: int) -> None:
     """Let a worker end when the process that started it is killed: loky's go on for minutes."""
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
@@ -222,7 +227,7 @@ def _workers(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
         yield
 
 
-def _check(client, scheduler) -> None:
+def _check(client: "Client", scheduler: Any) -> None:
     """Raises UnusableArguments unless there are workers, and all find the course: Dask would wait for ever."""
     if not client.scheduler_info()["workers"]:
         raise UnusableArguments(f"the Dask scheduler at {scheduler} has no workers")

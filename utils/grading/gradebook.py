@@ -4,6 +4,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .records import Record
 from .submissions import UnusableArguments
@@ -61,7 +62,7 @@ def _places(records: Iterable[Record]) -> tuple[dict[Place, Record], list[str]]:
     return {place: several[0] for place, several in met.items() if len(several) == 1}, homeless
 
 
-def _missing(gradebook, place: Place, record: Record) -> str | None:
+def _missing(gradebook: Any, place: Place, record: Record) -> str | None:
     """What of a record's place the gradebook does not have."""
     from nbgrader.api import MissingEntry
 
@@ -84,7 +85,7 @@ def _missing(gradebook, place: Place, record: Record) -> str | None:
     return None
 
 
-def _write_all(gradebook, places: dict[Place, Record]) -> None:
+def _write_all(gradebook: Any, places: dict[Place, Record]) -> None:
     session = gradebook.db
     commit, session.commit = session.commit, session.flush  # nbgrader commits whenever it adds something
     try:

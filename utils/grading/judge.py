@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from utils import exercises
-from utils.attempts import Outcome, Stopped, Unanswered
+from utils.attempts import Outcome, Raised, Stopped, Unanswered
 from utils.attempts.limits import TimeLimit, time_limit
-from utils.exercises import Exercise, Verdict
-from utils.exercises.exercise import Trial
+from utils.exercises.exercise import Exercise, Trial, Verdict
 
 from . import answers, notebook, verdicts
 from .answers import Loaded
@@ -143,10 +142,10 @@ class _Examination:
         stubs = re.findall(r"def (\w+)", self.chapter.blanks[exercise.name])
         verdict = exercise.verdict(trials, self._outcomes(runner, exercise, trials, stubs))
         kind = verdicts.kind(verdict)
-        if kind is not Kind.RAISED:
-            return _Tried(verdict, kind)
-        error = verdict.outcome.error
-        return _Tried(verdict, _or_borrowed(kind, [error], loaded), bool(FORGOTTEN.match(error)))
+        if kind is Kind.RAISED and isinstance(verdict.outcome, Raised):
+            words = verdict.outcome.error
+            return _Tried(verdict, _or_borrowed(kind, [words], loaded), bool(FORGOTTEN.match(words)))
+        return _Tried(verdict, kind)
 
     def _outcomes(
         self, runner: Runner, exercise: Exercise, trials: Sequence[Trial], stubs: list[str]
@@ -155,7 +154,7 @@ class _Examination:
         end = time.monotonic() + self.seconds
         for trial in trials:
             question = {
-                "usage": {"probe": exercise.usage.probe, "in_order": exercise.usage.in_order},
+                "usage": {"use": exercise.usage.use, "in_order": exercise.usage.in_order},
                 "inputs": trial.inputs,
                 "grad": trial.case.grad,
                 "cotangent": trial.cotangent_seed,

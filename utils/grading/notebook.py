@@ -151,7 +151,7 @@ def chapter_of(cells: Sequence[Cell], file_name: str) -> tuple[Chapter, list[str
         name: sum(any(cell.label == f"ex-{e}" or cell.defines(e) for cell in cells) for e in chapter(name).blanks)
         for name in names()
     }
-    best = max(found, key=found.get)
+    best = max(found, key=found.__getitem__)
     named = [name for name in names() if name in file_name]
     if not named and not found[best]:
         raise Unreadable("no exercise of the course is in it, and its name names no chapter")

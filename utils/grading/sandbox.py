@@ -80,7 +80,7 @@ class Sandbox:
 
     def __init__(self, trusted: bool = False):
         self.trusted = trusted
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def runner(self) -> Runner:
         """A fresh runner. Raises SandboxFailure; the next call starts a new zygote then."""
@@ -109,6 +109,7 @@ class Sandbox:
 
     def _end(self) -> str:
         """End the zygote; the last that it has complained of."""
+        assert self._process is not None
         self._requests.close()
         self._process.kill()
         self._process.wait()

@@ -5,9 +5,8 @@ from typing import Any
 from torch import Tensor
 
 from utils.attempts import Outcome, Raised, Stopped, Unanswered
-from utils.exercises import Verdict
 from utils.exercises.compare import difference
-from utils.exercises.exercise import UNATTEMPTED, Trial
+from utils.exercises.exercise import UNATTEMPTED, Trial, Verdict
 
 from .inside.wire import Malformed, TooLarge
 from .kinds import Kind
@@ -21,7 +20,10 @@ def kind(verdict: Verdict) -> Kind:
         return Kind.PASSED
     if not verdict.attempted:
         return Kind.BLANK if verdict.message == UNATTEMPTED else Kind.UNFINISHED
-    return Kind.KNOWN if verdict.mistake else _what_is_wrong(verdict.trial, verdict.outcome)
+    if verdict.mistake:
+        return Kind.KNOWN
+    assert verdict.trial and verdict.outcome  # a verdict on outcomes, not on something that could not be tried
+    return _what_is_wrong(verdict.trial, verdict.outcome)
 
 
 def _what_is_wrong(trial: Trial, outcome: Outcome) -> Kind:

@@ -10,10 +10,18 @@ from .deep_network import (
     table_accuracy,
     table_loss,
 )
-from .encoder_decoder import EncoderDecoder, attention_decoder_step, fixed_context_step
+from .encoder_decoder import EncoderDecoder, attention_decoder_step, fixed_context_step, translation_loss
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
 from .positions import rotary, sinusoidal_positions
-from .transformer import LanguageModel, SelfAttention, TransformerBlock, attention_weights, next_token_loss, sample
+from .transformer import (
+    LanguageModel,
+    SelfAttention,
+    TransformerBlock,
+    attention_weights,
+    next_token_loss,
+    sample,
+    text_loss,
+)
 
 __all__ = [
     "BahdanauAttention",
@@ -39,4 +47,6 @@ __all__ = [
     "split_heads",
     "table_accuracy",
     "table_loss",
+    "text_loss",
+    "translation_loss",
 ]

@@ -19,7 +19,8 @@ ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 def attend_to_input(state: Tensor, key: Tensor, value: Tensor, W_q: Tensor) -> tuple[Tensor, Tensor]:
     """The context (B, Dv) that each state (B, D) finds in its own input, and the weights (B, N) behind it.
 
-    key (N, Dk), one for each slot of an input, value (B, N, Dv), W_q (D, Dk); the scores are scaled by 1/√Dk.
+    key (N, Dk), one for each slot, the same for every input, value (B, N, Dv), W_q (D, Dk); query = state W_q,
+    scores = query · key / √Dk.
     """
     query = (state @ W_q)[:, None]  # (B, 1, Dk)
     context, weights = reference.dot_product_attention(query, key, value, return_weights=True)
@@ -56,8 +57,9 @@ class DeepNetwork(nn.Module):
         self.table_code = nn.Parameter(torch.randn(slots * VALUES, WIDTH))
         self.number_code = nn.Parameter(torch.randn(2 * NUMBERS, WIDTH))
         self.question_code = nn.Parameter(torch.randn(slots, WIDTH))
-        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(depth))
-        for layer in self.layers:
+        layers = [nn.Linear(WIDTH, WIDTH) for _ in range(depth)]
+        self.layers = nn.ModuleList(layers)
+        for layer in layers:
             nn.init.zeros_(layer.bias)
             if activation == "relu":
                 nn.init.kaiming_normal_(layer.weight)
@@ -124,6 +126,9 @@ class SlotReader(nn.Module):
         """What the state (B, 64) finds, (B, 64), given the table (B, slots) and the states before, (B, 64) each."""
         context, _ = self.attend(state, self.key, self.values(table, earlier), self.W_q)
         return context @ self.W_o
+
+    def values(self, table: Tensor, earlier: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
 
 
 class InputReader(SlotReader):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from utils.data import END, PAD, START, Corpus, Pair
@@ -58,7 +59,7 @@ class EncoderDecoder(nn.Module):
     ):
         super().__init__()
         self.attention = attention
-        self.step = step or (attention_decoder_step if attention is not None else fixed_context_step)
+        self.step: Callable = step or (attention_decoder_step if attention is not None else fixed_context_step)
         self.source_embedding = nn.Embedding(source_words, embedding)
         self.target_embedding = nn.Embedding(target_words, embedding)
         self.encoder = nn.GRU(embedding, width, batch_first=True, bidirectional=True)
@@ -95,7 +96,9 @@ class EncoderDecoder(nn.Module):
     def greedy(self, source: Tensor, max_length: int = 40) -> tuple[Tensor, Tensor | None]:
         """The likeliest next word, again and again: words (B, T), and the weights (B, T, Tk) if there are any."""
         memory = self.encode(source)
-        state, words, weights = memory.summary, [], []
+        state = memory.summary
+        words: list[Tensor] = []
+        weights: list[Tensor] = []
         word = torch.full((len(source),), START, device=source.device)
         finished = torch.zeros_like(word, dtype=torch.bool)
         while len(words) < max_length and not finished.all():
@@ -104,11 +107,18 @@ class EncoderDecoder(nn.Module):
             word = self.out(torch.cat([state, y, context], -1)).argmax(-1).masked_fill(finished, PAD)
             finished |= word == END
             words.append(word)
-            weights.append(looked)
-        return torch.stack(words, 1), None if self.attention is None else torch.stack(weights, 1)
+            if looked is not None:
+                weights.append(looked)
+        return torch.stack(words, 1), torch.stack(weights, 1) if weights else None
 
     def translate(self, corpus: Corpus, pairs: Sequence[Pair]) -> list[list[str]]:
         """The greedy translation of each pair's source, in words."""
         source, _ = corpus.tensors(pairs)
         words, _ = self.greedy(source.to(self.out.weight.device))
         return [corpus.target.decode(row) for row in words.tolist()]
+
+
+def translation_loss(model: nn.Module, source: Tensor, target: Tensor) -> Tensor:
+    """Mean cross-entropy of the next word, over the words of target (B, Tq) that are not padding."""
+    logits = model(source, target[:, :-1])  # (B, Tq - 1, target_words)
+    return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD)

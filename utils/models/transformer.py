@@ -1,6 +1,7 @@
 """A transformer: attention and a small network in a block, blocks in a language model, its loss, and how to sample."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -101,6 +102,11 @@ def next_token_loss(logits: Tensor, tokens: Tensor, ignore: int = -1) -> Tensor:
     return F.cross_entropy(predictions.flatten(0, 1), targets.flatten(), ignore_index=ignore)
 
 
+def text_loss(model: nn.Module, tokens: Tensor) -> Tensor:
+    """How surprised the model is, in nats per token, by tokens (B, T), each given those before it."""
+    return next_token_loss(model(tokens), tokens)
+
+
 def sample(
     logits: Tensor, temperature: float = 1.0, top_k: int | None = None, generator: Generator | None = None
 ) -> Tensor:
@@ -123,7 +129,7 @@ def attention_weights(model: nn.Module, *inputs: Tensor) -> list[Tensor]:
     """
     found: list[Tensor] = []
 
-    def look(attention: nn.Module, arguments: tuple, named: dict, _: Tensor) -> None:
+    def look(attention: Any, arguments: tuple, named: dict, _: Tensor) -> None:
         found.append(attention.weights(*arguments, **named))
 
     attentions = [module for module in model.modules() if callable(getattr(module, "weights", None))]

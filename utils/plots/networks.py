@@ -1,10 +1,11 @@
 """Pictures of how a network is put together."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .style import BLUE, GREY, INK, new_axes
@@ -41,13 +42,13 @@ def deep_network(depth: int = 16, asked_at: int = 13) -> Axes:
     """A network of so many layers, its input below, a question at one layer, and three ways from one to the other."""
     ax = new_axes(7.4, 5.4)
 
-    def arrow(start, end, colour=INK, **options):
+    def arrow(start: tuple[float, float], end: tuple[float, float], colour: str = INK, **options: Any) -> None:
         ax.annotate(
             "", end, start, arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 0, "shrinkB": 0} | options
         )
 
-    def box(bottom, height, words, fill="white"):
-        ax.add_patch(plt.Rectangle((-1, bottom), 2, height, facecolor=fill, edgecolor=INK, zorder=2))
+    def box(bottom: float, height: float, words: str, fill: str = "white") -> None:
+        ax.add_patch(Rectangle((-1, bottom), 2, height, facecolor=fill, edgecolor=INK, zorder=2))
         ax.text(0, bottom + height / 2, words, ha="center", va="center", fontsize=8, zorder=3)
 
     box(-1.6, 1.1, "the input:\na table, a and b")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .style import BLUE, GREY, INK, bare, new_axes
@@ -159,8 +160,10 @@ def plane(
     left.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title="query and keys")
     bars(weights, words, value, middle).set_title(f"weights, temperature {temperature:g}")
     middle.tick_params(axis="x", rotation=35)
-    right.add_patch(plt.Rectangle((0, 0), 1, 1, color=(weights @ value).clamp(0, 1).tolist()))
-    right.set(title="blended\nvalue", xticks=[], yticks=[], xlabel=to_hex((weights @ value).clamp(0, 1).tolist()))
+    right.add_patch(Rectangle((0, 0), 1, 1, color=(weights @ value).clamp(0, 1).tolist()))
+    right.set(
+        title="blended\nvalue", xticks=[], yticks=[], xlabel=to_hex(tuple((weights @ value).clamp(0, 1).tolist()))
+    )
     right.spines[:].set_visible(False)
     bare(left)
     return np.array([left, middle, right])

@@ -22,7 +22,7 @@ class HeadViews(anywidget.AnyWidget):
 
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    weights = traitlets.List().tag(sync=True)  # (heads, T, T)
+    weights: traitlets.List[list] = traitlets.List().tag(sync=True)  # (heads, T, T)
     selected = traitlets.Int(-1).tag(sync=True)
 
     def __init__(self, tokens: Sequence[str], weights: Tensor | Mapping[str, Tensor]):

@@ -24,7 +24,7 @@ class SliderBars(anywidget.AnyWidget):
     steps = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bars = traitlets.List(traitlets.Unicode()).tag(sync=True)
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    heights = traitlets.List().tag(sync=True)  # (panels, R, N)
+    heights: traitlets.List[list] = traitlets.List().tag(sync=True)  # (panels, R, N)
     ylabel = traitlets.Unicode().tag(sync=True)
     level = traitlets.Float(None, allow_none=True).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)

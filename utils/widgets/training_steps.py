@@ -22,8 +22,8 @@ class TrainingSteps(anywidget.AnyWidget):
     _css = style("training_steps")
 
     steps = traitlets.List(traitlets.Int()).tag(sync=True)
-    places = traitlets.List().tag(sync=True)  # `keys` is taken by ipywidgets
-    colours = traitlets.List().tag(sync=True)
+    places: traitlets.List[list] = traitlets.List().tag(sync=True)  # `keys` is taken by ipywidgets
+    colours: traitlets.List[list] = traitlets.List().tag(sync=True)
     contexts = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     targets = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     losses = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -34,7 +35,7 @@ class Rates:
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _divide(numbers, times):
+def _divide(numbers: np.ndarray, times: int) -> None:
     widest_registers()
     for _ in range(times):
         for i in range(LANES):
@@ -42,7 +43,7 @@ def _divide(numbers, times):
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
-def _multiply_add(numbers, times):
+def _multiply_add(numbers: np.ndarray, times: int) -> None:
     widest_registers()
     for _ in range(times):
         for i in range(LANES):
@@ -56,7 +57,7 @@ def _multiply_add(numbers, times):
 def rates() -> Rates:
     """The best of several short runs of two loops that do nothing else."""
 
-    def best(loop, per_number: int) -> float:
+    def best(loop: Callable, per_number: int) -> float:
         numbers, times = np.full(LANES, 0.5, f32), 200
         loop(numbers, 1)
         seconds = []

@@ -26,7 +26,7 @@ def interleaved(
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     for call in calls.values():
         call()  # whatever is compiled or set up once
-    times = {name: [] for name in calls}
+    times: dict[str, list[float]] = {name: [] for name in calls}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times["ours"]) < 3:
         for name, call in calls.items():
@@ -112,4 +112,6 @@ def _high_water() -> float:
 
 
 if __name__ == "__main__":
-    print(_own_peak(sys.argv[1], tuple(map(int, sys.argv[2:]))))
+    _, name, *sizes = sys.argv
+    batch, queries, keys, width = map(int, sizes)
+    print(_own_peak(name, (batch, queries, keys, width)))

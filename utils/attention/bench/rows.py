@@ -83,8 +83,8 @@ def dot_product_on_cpu(quick: bool) -> Iterator[Row]:
     torch.manual_seed(0)
     for length in (256,) if quick else (256, 1024):
         query, key, value = torch.randn(3, 2, 8, length, 64)
-        functions = {"ours": dot_product_attention, "naive": reference.dot_product_attention}
-        functions = {name: partial(function, causal=True) for name, function in functions.items()}
+        ways = {"ours": dot_product_attention, "naive": reference.dot_product_attention}
+        functions: dict[str, Callable] = {name: partial(way, causal=True) for name, way in ways.items()}
         for run in (forward, both_ways):
             with on_threads(1):
                 name = backend(dot_product_attention, query, key, value, causal=True)
@@ -96,7 +96,7 @@ def dot_product_on_cpu(quick: bool) -> Iterator[Row]:
     functions = {"ours": cache.attend, "naive": partial(reference.dot_product_attention, key=key, value=value)}
     with on_threads(1):
         times = interleaved(forward, functions, [query], 1)
-    yield Row("cache, 16 heads on 4", "(4, 16, 1, 64) on 2048", "forward", 1, **times)
+    yield Row("cache, 16 heads on 4", "(4, 16, 1, 64) on 2048", "forward", 1, None, **times)
 
 
 def depth_on_cpu(quick: bool) -> Iterator[Row]:
@@ -104,10 +104,10 @@ def depth_on_cpu(quick: bool) -> Iterator[Row]:
     for layers, width in ((8, 256),) if quick else ((8, 256), (16, 512), (24, 1024)):
         sources, query, weight = torch.randn(layers, 4, 256, width), torch.randn(width) / width**0.5, torch.rand(width)
         for run in (forward, both_ways):
-            functions = {"ours": depth_attention, "naive": reference.depth_attention}
+            functions: dict[str, Callable] = {"ours": depth_attention, "naive": reference.depth_attention}
             with on_threads(1):
                 times = interleaved(run, functions, [query, sources, weight], 1)
-            yield Row("depth, normed", str((layers, 4, 256, width)), run.__name__, 1, **times)
+            yield Row("depth, normed", str((layers, 4, 256, width)), run.__name__, 1, None, **times)
 
 
 def additive_on_gpu(quick: bool) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,11 +35,12 @@ def _weights(query: Array, key: Array, score_vector: Array, mask: Array, seen: A
     out = np.empty((batch, queries, keys), f32)
     shifts = _shifts(key) if queries > FEW_QUERIES else None
     if shifts is None:
-        loop, tasks, arrays = cpu_loops.direct_weights, batch * queries, (query, key, score_vector)
+        loop, tasks = cpu_loops.direct_weights, batch * queries
+        arrays: tuple[Array | np.float32, ...] = query, key, score_vector
     else:
         loop, tasks = cpu_loops.weights, batch * -(-queries // cpu_loops.ROWS)
-        sign, *vector = _fold(score_vector)
-        arrays = query, key, sign, shifts, LIMITS, *vector
+        sign, heights, centre, scale = _fold(score_vector)
+        arrays = query, key, sign, shifts, LIMITS, heights, centre, scale
     threads.run(loop, tasks, out.size * width, *arrays, mask, out, seen)
     return out, shifts
 
@@ -65,12 +67,13 @@ def _score_gradients(
     batch, keys, width = key.shape
     query_grad, key_grad, vector_sums = np.empty_like(query), np.empty_like(key), np.empty((batch, width))
     if shifts is None:
-        loop, tasks, arrays, factor = cpu_loops.direct_gradients, batch, (query, key), score_vector
+        loop, tasks = cpu_loops.direct_gradients, batch
+        arrays: tuple[Array, ...] = query, key
     else:
         loop, tasks = cpu_loops.gradients, batch * -(-width // cpu_loops.CHANNELS)
         sign = np.where(score_vector < 0, f32(-1), f32(1))
-        arrays, factor = (query, key, sign, shifts, LIMITS), score_vector
-    threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, factor, query_grad, key_grad, vector_sums)
+        arrays = query, key, sign, shifts, LIMITS
+    threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, score_vector, query_grad, key_grad, vector_sums)
     vector_grad = vector_sums.sum(0).astype(f32)
     return query_grad, key_grad, vector_grad if shifts is None else -2 * sign * vector_grad
 
@@ -93,17 +96,19 @@ class _AdditiveAttention(torch.autograd.Function):
 
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
-    def forward(ctx, query, key, value, score_vector, mask):
-        ctx.bytes, ctx.seen = _seen(mask, *query.shape[:2], key.size(1))
-        weights, ctx.shifts = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
-        weights = torch.from_numpy(weights)
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        ctx.bytes, ctx.seen = _seen(mask, query.size(0), query.size(1), key.size(1))
+        array, ctx.shifts = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
+        weights = torch.from_numpy(array)
         ctx.save_for_backward(query, key, value, score_vector, mask, weights)
         ctx.set_materialize_grads(False)
         return torch.bmm(weights, value), weights
 
     @staticmethod
     @custom_bwd(device_type="cpu")
-    def backward(ctx, context_grad, weights_grad):
+    def backward(ctx: Any, context_grad: Tensor | None, weights_grad: Tensor | None) -> tuple[Tensor | None, ...]:
         query, key, value, score_vector, mask, weights = ctx.saved_tensors
         if torch.is_grad_enabled():
             inputs = query, key, value, score_vector
@@ -124,8 +129,8 @@ class _AdditiveAttention(torch.autograd.Function):
             weights_grad = weights_grad.masked_fill(~mask, 0)  # a masked value may be NaN
         products = torch.mul(weights, weights_grad, out=slopes[:, :queries])
         products.addcmul_(weights, products.sum(-1, keepdim=True), value=-1)
-        inputs = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shifts
-        query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*inputs))
+        arrays = _array(query), _array(key), _array(score_vector), slopes.numpy(), ctx.seen, ctx.shifts
+        query_grad, key_grad, vector_grad = map(torch.from_numpy, _score_gradients(*arrays))
         return query_grad, key_grad, value_grad, vector_grad, None
 
 
@@ -142,7 +147,7 @@ def compile_once() -> None:
         _score_gradients(some, key, score_vector, slopes, seen, shifts)
 
 
-def _compiled_before(loop) -> bool:
+def _compiled_before(loop: Any) -> bool:
     """Whether numba's cache on disk has an entry for a loop, in this version of Python."""
     code, version = loop.py_func.__code__, "".join(map(str, sys.version_info[:2]))
     index = f"*.{loop.__name__}-{code.co_firstlineno}.py{version}.nbi"

@@ -1,6 +1,6 @@
 """Additive attention on a GPU as one differentiable step, on the kernels of `gpu_kernels`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,9 @@ GRADIENT_ROWS, GRADIENT_CHANNELS = 32, 64
 WORKSPACE = 2**24  # numbers: how much of (B, Tq, Tk) the backward pass holds at a time
 
 
-def additive_attention(query, key, value, score_vector, mask, return_weights):
+def additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None, return_weights: bool
+) -> Tensor | tuple[Tensor, Tensor]:
     """The context (B, Tq, Dv) of inputs on a GPU, in float32, bfloat16 or float16, and the weights if asked for."""
     with torch.cuda.device_of(query):
         context, weights = _AdditiveAttention.apply(query, key, value, score_vector, mask, return_weights)
@@ -71,14 +73,14 @@ def _score_arguments(folded: _Folded, query: Tensor, key: Tensor, score_vector: 
     exp_query = _packed(folded.exp_query * (scale / folded.relative), ROWS)
     exp_key = _packed(folded.exp_key * scale, COLUMNS)
     centre = relative.view(-1, 4).sum(1) / 2 / (scale * scale)
-    tensors = exp_query, exp_key, scale * scale / relative, centre, query, key, score_vector
-    tensors = *tensors, folded.wide, folded.row_bias, folded.key_bias, folded.size
+    scaled = exp_query, exp_key, scale * scale / relative, centre
+    tensors = *scaled, query, key, score_vector, folded.wide, folded.row_bias, folded.key_bias, folded.size
     (_, queries, channels), keys = query.shape, key.size(1)
     sizes = queries, keys, channels, exp_query.size(2), exp_key.size(2), exp_query.size(1), folded.wide.size(1)
     return tensors, sizes
 
 
-def _context(arguments, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def _context(arguments: tuple[tuple, tuple], value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """The context (B, Tq, Dv) in float32 and the logarithm of each row's sum of exponentials (B, Tq)."""
     tensors, sizes = arguments
     (batch, _, width), queries = value.shape, sizes[0]
@@ -94,7 +96,7 @@ def _context(arguments, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Ten
     return context, log_total
 
 
-def _weights(arguments, log_total: Tensor, mask: Tensor | None, first: int, count: int) -> Tensor:
+def _weights(arguments: tuple[tuple, tuple], log_total: Tensor, mask: Tensor | None, first: int, count: int) -> Tensor:
     """The weights (B, count, Tk) of the queries from first on."""
     tensors, sizes = arguments
     keys = sizes[1]
@@ -108,7 +110,7 @@ def _weights(arguments, log_total: Tensor, mask: Tensor | None, first: int, coun
     return weights
 
 
-def _mask_arguments(mask: Tensor | None, stand_in: Tensor) -> tuple[Tensor, tuple[int, int, int]]:
+def _mask_arguments(mask: Tensor | None, stand_in: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     """A mask (B, Tq, Tk) as bytes with its strides, zero along axes that it does not have; no strides if no mask."""
     return (stand_in, (0, 0, 0)) if mask is None else (mask.view(torch.uint8), mask.stride())
 
@@ -141,7 +143,15 @@ class _AdditiveAttention(torch.autograd.Function):
 
     @staticmethod
     @custom_fwd(device_type="cuda", cast_inputs=torch.float32)
-    def forward(ctx, query, key, value, score_vector, mask, return_weights):
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        score_vector: Tensor,
+        mask: Tensor | None,
+        return_weights: bool,
+    ) -> tuple[Tensor, Tensor | None]:
         query, key, value, score_vector = (x.contiguous() for x in (query, key, value, score_vector))
         if mask is not None:
             mask = mask.expand(query.size(0), query.size(1), key.size(1))
@@ -154,7 +164,7 @@ class _AdditiveAttention(torch.autograd.Function):
 
     @staticmethod
     @custom_bwd(device_type="cuda")
-    def backward(ctx, context_grad, weights_grad):
+    def backward(ctx: Any, context_grad: Tensor | None, weights_grad: Tensor | None) -> tuple[Tensor | None, ...]:
         query, key, value, score_vector, mask, log_total = ctx.saved_tensors
         if torch.is_grad_enabled():
             inputs = query, key, value, score_vector

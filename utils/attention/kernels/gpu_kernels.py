@@ -198,23 +198,19 @@ def gradient_kernel(
     (B, T, A padded) hold E, inputs (B, T, A), slopes s (B, T, U) by its strides. WITH_VECTOR: Σ_tu s r into
     vector_sums (B, row blocks, A padded). wide (B, tiles) says which TILE keys need their inputs.
     """
-    row, first = tl.program_id(0) * ROWS, tl.program_id(1) * CHANNELS
-    batch = tl.program_id(2).to(tl.int64)
+    row, first, batch = tl.program_id(0) * ROWS, tl.program_id(1) * CHANNELS, tl.program_id(2).to(tl.int64)
     t, h = row + tl.arange(0, ROWS), first + tl.arange(0, CHANNELS)
-    here = (t < length)[:, None] & (h < channels)[None, :]
-    e = tl.load(exponentials + (batch * length + t[:, None]) * padded + h[None, :], mask=here, other=0.0)
+    own, here = batch * length + t[:, None], (t < length)[:, None] & (h < channels)[None, :]
+    e = tl.load(exponentials + own * padded + h[None, :], mask=here, other=0.0)
     sums, products = tl.zeros((ROWS, CHANNELS), tl.float32), tl.zeros((ROWS, CHANNELS), tl.float32)
     signs = tl.load(sign + h, mask=h < channels, other=1.0)
     slope_row = slopes + batch * length * others + t * by_row
     for begin in range(0, others, TILE):
-        tile = begin // TILE if KEYS_INSIDE else row // TILE
-        end = tl.minimum(begin + TILE, others)
+        tile, end = (begin if KEYS_INSIDE else row) // TILE, tl.minimum(begin + TILE, others)
         if tl.load(wide + batch * tiles + tile) != 0:
-            own = inputs + (batch * length + t[:, None]) * channels + h[None, :]
-            x = tl.load(own, mask=here, other=0.0).to(tl.float32)
+            x = tl.load(inputs + own * channels + h[None, :], mask=here, other=0.0).to(tl.float32)
             for u in range(begin, end):
-                other = other_inputs + (batch * others + u) * channels + h
-                y = tl.load(other, mask=h < channels, other=0.0).to(tl.float32)
+                y = tl.load(other_inputs + (batch * others + u) * channels + h, mask=h < channels, other=0.0)
                 s = tl.load(slope_row + u * by_other, mask=t < length, other=0.0)
                 r = 0.5 - 0.5 * _tanh(signs[None, :] * (x + y[None, :]))
                 p = s[:, None] * r
@@ -236,7 +232,7 @@ def gradient_kernel(
                 sums += (p0 - p0 * r0) + (p1 - p1 * r1)
                 products += p0 + p1
                 pair += 2 * padded
-    tl.store(gradient + (batch * length + t[:, None]) * channels + h[None, :], sums, mask=here)
+    tl.store(gradient + own * channels + h[None, :], sums, mask=here)
     if WITH_VECTOR:
         block = batch * tl.num_programs(0) + tl.program_id(0)
         tl.store(vector_sums + block * padded + h, tl.sum(products, 0))

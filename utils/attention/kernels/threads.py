@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
-def run(loop: Callable, tasks: int, elements: int, *arrays) -> None:
+def run(loop: Callable, tasks: int, elements: int, *arrays: Any) -> None:
     """Call `loop(start, stop, *arrays)` on ranges that cover `range(tasks)`, on as many threads as PyTorch uses.
 
     elements says how much work all tasks are together; little work stays on the caller's thread. The loop must

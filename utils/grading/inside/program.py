@@ -47,7 +47,9 @@ def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: 
     none do above. Cells that are not Python give nothing, except that the exercise's own raise SyntaxError.
     """
     answered = {name for names, _ in cells for name in names}
-    statements, own, makers = [], [], defaultdict(list)  # makers: of a name, the (cell, place) of what makes it
+    statements: list[Statement] = []
+    own: list[int] = []
+    makers: dict[str, list[tuple[int, int]]] = defaultdict(list)  # of a name, the (cell, place) of what makes it
     for i, (names, source) in enumerate(cells):
         elsewhere = answered.difference(names)
         for statement in _statements(source, strict=exercise in names):
@@ -66,7 +68,8 @@ def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: 
             return [p for i, p in made if name in cells[i][0] or i <= horizon]
         return [p for i, p in made if i <= horizon] or [p for _, p in made]
 
-    wanted, todo = set(), [*own, *made_by(exercise)]
+    wanted: set[int] = set()
+    todo = [*own, *made_by(exercise)]
     while todo:
         place = todo.pop()
         if place not in wanted:

@@ -28,7 +28,7 @@ def serve(sock: socket.socket) -> None:
     token, request = receive(sock)
     exercise = request.pop("exercise")
     namespace, problems, lost = load(exercise=exercise, **request)
-    attempt = namespace.get(exercise)
+    attempt: Any = namespace.get(exercise)
     send(sock, (token, {"is": _kind(attempt), "problems": problems, "lost": lost}))
     while True:
         token, call = receive(sock)
@@ -51,7 +51,10 @@ def load(
     As in a notebook, a statement that fails keeps no other from running; and it is tried again when the others have
     run, for cells may have been moved. After so many seconds, what is defined by then has to do.
     """
-    namespace, problems, lost, flags = {"__name__": "__main__"}, [], [], 0
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    problems: list[str] = []
+    lost: list[str] = []
+    flags = 0
     try:
         statements = (everything if whole else program)(cells, exercise, horizon)
         with torch_as_usual(), time_limit(seconds):

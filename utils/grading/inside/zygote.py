@@ -7,6 +7,8 @@ how it ended. The supervisor ends the runner, with all it may have started, when
 """
 
 import contextlib
+import functools
+import importlib
 import os
 import select
 import signal
@@ -14,6 +16,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 
@@ -24,13 +27,11 @@ REQUEST = b"r"
 
 
 def main(fd: int, sandboxed: bool) -> None:
-    lockdown = None
-    if sandboxed:
-        from . import lockdown
-
+    lockdown = importlib.import_module("utils.grading.inside.lockdown") if sandboxed else None
+    if lockdown:
         lockdown.drop_root()
     torch.set_num_threads(1)
-    torch.set_num_threads = lambda count: None  # more of them than a runner may have would end it
+    torch.set_num_threads = lambda nthreads: None  # more of them than a runner may have would end it
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # imports for a second: not in each runner
     torch.zeros(1).half()  # asks what the processor can do, while there is a /proc to ask
     requests = socket.socket(fileno=fd)
@@ -42,12 +43,13 @@ def main(fd: int, sandboxed: bool) -> None:
             return
         if os.fork() == 0:
             requests.close()
-            _apart(lambda sockets=sockets: _supervise(*map(_socket, sockets), lockdown))
+            _apart(functools.partial(_supervise, sockets, lockdown))
         for fd in sockets:
             os.close(fd)
 
 
-def _supervise(data: socket.socket, control: socket.socket, lockdown) -> None:
+def _supervise(sockets: list[int], lockdown: ModuleType | None) -> None:
+    data, control = map(_socket, sockets)
     os.setsid()  # or a runner's kill(0, 9) would reach the zygote through the shared process group
     if lockdown:
         lockdown.enter_namespaces()
@@ -71,7 +73,7 @@ def _supervise(data: socket.socket, control: socket.socket, lockdown) -> None:
         control.sendall(ENDED.pack(end))
 
 
-def _run(data: socket.socket, lockdown) -> None:
+def _run(data: socket.socket, lockdown: ModuleType | None) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,0 +1,48 @@
+"""Languages to search for the likeliest sequence."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def _next_token(language: Any, start: int, max_length: int) -> Callable[[Tensor], Tensor]:
+    """A step function: prefixes (N, L) into log-probabilities (N, V) of the next token.
+
+    `start` never comes again. language is a table of logits (M, V), of which all tokens of a prefix choose the row; or
+    the probabilities by hand, {tokens after start: [one per token]}, and after others token 1 is certain.
+    """
+
+    table = None
+    if isinstance(language, Tensor):
+        impossible = torch.arange(language.size(-1)) == start
+        table = language.masked_fill(impossible, -math.inf).log_softmax(-1)
+
+    def step(prefixes: Tensor) -> Tensor:
+        if not isinstance(prefixes, Tensor) or prefixes.dim() != 2 or prefixes.dtype != torch.long:
+            raise ValueError("step takes prefixes (N, L): a tensor of whole numbers, a row for each sequence")
+        rows = prefixes.tolist()
+        if any(row[:1] != [start] for row in rows):
+            raise ValueError("step takes whole prefixes: each begins with `start`")
+        if prefixes.size(1) > max_length:
+            raise ValueError("step was asked to continue a sequence that has max_length tokens after `start` already")
+        if table is not None:
+            return table[[_hash(row) % len(table) for row in rows]]
+        certain = [float(token == 1) for token in range(len(language[()]))]
+        return torch.tensor([language.get(tuple(row[1:]), certain) for row in rows]).log()
+
+    return step
+
+
+def _hash(tokens: list[int]) -> int:
+    return functools.reduce(lambda so_far, token: 31 * so_far + token + 1, tokens, 0)
+
+
+def beam_search(attempt: Callable, language: Any, start: int, end: int, width: int, max_length: int) -> Any:
+    """What the attempt writes in a language by hand, or a list of what it writes in each of several (K, M, V)."""
+    if isinstance(language, dict):
+        return attempt(_next_token(language, start, max_length), start, end, width, max_length)
+    return [attempt(_next_token(table, start, max_length), start, end, width, max_length) for table in language]
