@@ -1,10 +1,16 @@
-"""Beside nbval's run of every notebook: a test for each check's sign, ○ in chapters/ and ✓ in solutions/."""
+"""Beside nbval's run of every notebook: a test for each check's sign, ○ in chapters/ and ✓ in solutions/.
+
+And how the work is shared out among workers, so that they do not stand in each other's way.
+"""
 
 import os
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the cores to whoever else is testing
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))  # kernels inherit it
 
 SIGNS = {"chapters": "○", "solutions": "✓"}
 
@@ -23,6 +29,18 @@ class Sign(pytest.Item):
 
     def reportinfo(self):
         return self.path, None, f"{self.path.parent.name}/{self.path.name}: {self.name}"
+
+
+class ByFile(LoadScopeScheduling):
+    """A file's tests run one after another on one worker; a chapter on variants is long enough to go alone."""
+
+    def _split_scope(self, nodeid):
+        return nodeid if "tests/variants/" in nodeid else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items):

@@ -188,5 +188,6 @@ def test_somebodys_answers_are_not_overwritten(course, capsys):
     assert path.read_text() != answered
 
 
+@pytest.mark.repository
 def test_the_projects_notebooks_are_up_to_date():
     assert notebooks.main(["--check"]) == 0

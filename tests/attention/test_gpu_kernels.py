@@ -26,11 +26,13 @@ def run(*command, **environment):
     return done.stdout
 
 
+@pytest.mark.repository
 def test_in_the_interpreter():
     said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", FOLDER / "interpreted_kernels.py", TRITON_INTERPRET="1")
     assert "8 passed" in said and "skipped" not in said
 
 
+@pytest.mark.repository
 def test_what_the_machine_code_for_hopper_holds():
     reports = [json.loads(line) for line in run(FOLDER / "compile_for_hopper.py").splitlines()]
     assert len(reports) == 15  # five kernels, three types of input

@@ -31,7 +31,11 @@ def lab(tmp_path_factory):
     readers_browser, opened = home / "readers_browser", home / "opened"
     readers_browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     readers_browser.chmod(0o755)
+    startup = home / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "short_trainings.py", startup)
     own = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME")}
+    own |= {"IPYTHONDIR": str(home / "ipython")}
     own |= {f"JUPYTERLAB_{kind}_DIR": str(home / kind.lower()) for kind in ("SETTINGS", "WORKSPACES")}
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyter", "lab", "chapters/00_start_here.ipynb", "--allow-root",

@@ -33,6 +33,19 @@ EDIT_CELL = """async (id) => {
     notebook.mode = "edit";
     notebook.activeCell.editor.focus();
 }"""
+RUN_TO_THE_FIGURE = """async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = app.shell.currentWidget;
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+    const cells = panel.content.widgets;
+    const figure = cells.findIndex((cell) => cell.model.sharedModel.getSource().includes("figure = widgets."));
+    panel.content.activeCellIndex = figure + 1;
+    await app.commands.execute("notebook:run-all-above");
+    return cells.slice(0, figure + 1).every((cell) => cell.model.type !== "code" || cell.model.executionCount > 0);
+}"""
 ALL_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
     (cell) => cell.model.type !== "code" || (cell.model.executionState === "idle" && cell.model.executionCount > 0)
 )"""
@@ -63,7 +76,7 @@ def in_reach(figure, part=".plane"):
 
 
 def opened(browser, lab, notebook):
-    """A chapter in a window and a workspace of its own, every cell run."""
+    """A chapter in a window and a workspace of its own, run down to its figure."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(PATIENCE)
     page.goto(lab)
@@ -72,8 +85,7 @@ def opened(browser, lab, notebook):
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(re.sub("/lab/tree/.*", f"/lab/workspaces/{notebook[:2]}/tree/{notebook}", page.url))
     page.wait_for_function("path => window.jupyterapp?.shell?.currentWidget?.context?.path === path", arg=notebook)
-    page.evaluate(RUN_ALL)
-    page.wait_for_function(ALL_RUN)
+    assert page.evaluate(RUN_TO_THE_FIGURE), "a cell above the figure was not run"
     return page
 
 

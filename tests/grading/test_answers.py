@@ -21,6 +21,8 @@ from utils.grading.inside.zygote import ENDED
 from utils.grading.kinds import Kind
 from utils.grading.sandbox import Runner
 
+pytestmark = pytest.mark.repository
+
 SEED, SECONDS = 9, 0.3
 CHAPTER = {name: chapter for chapter in notebook.names() for name in notebook.chapter(chapter).blanks}
 NAMES = ["double", "softmax", "soft_lookup", "BahdanauAttention"]

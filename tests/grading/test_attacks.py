@@ -10,6 +10,8 @@ from handed_in import as_bytes, handed_in
 from utils.grading import __main__ as grading
 from utils.grading.judge import grade
 
+pytestmark = pytest.mark.repository
+
 CHAPTER = "02_soft_lookup"
 SECONDS = 2
 LEAKED = re.compile(r"LEAK|\d{4}|\d\.\d")  # what some attacks would tell: a shape of 31337 and more, numbers drawn
@@ -23,16 +25,6 @@ def test_an_attack_gains_nothing(name, sandbox):
     assert softmax.status == "failed"
     assert "\n" not in softmax.message and len(softmax.message) < 400
     assert not LEAKED.search(softmax.message)
-
-
-@pytest.mark.parametrize(
-    "name", ["four hundred threads", "look around", "kill every process it can name", "fill the disk"]
-)
-def test_an_attack_that_spoils_its_own_program_only(name, sandbox):
-    """The same mischief with a right softmax earns softmax's points: nothing was broken but what it broke itself."""
-    right = ATTACKS[name] + "\ndef softmax(scores, dim=-1):\n    return torch.softmax(scores, dim)\n"
-    marks = grade(as_bytes(handed_in(CHAPTER, {"softmax": right})), CHAPTER, sandbox, 7, SECONDS)
-    assert marks.score == marks.marks[0].points == 2
 
 
 def test_honest_work_among_attacks(tmp_path, capfd):

@@ -25,6 +25,27 @@ def run(*arguments, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
+def test_a_class(klass, tmp_path, here):
+    status, shown, _ = here(klass, "--out", tmp_path / "out", "--jobs", "2")
+    assert status == 0
+    assert [row["score"] for row in marks(tmp_path / "out")] == ["12", "0", "11"] * 4
+    assert {row["sandboxed"] for row in marks(tmp_path / "out")} == {"yes"}
+    assert "student02  02_soft_lookup  11 / 12  ✓ softmax" in shown
+    place = tmp_path / "out" / "students" / "student02" / f"student02_{CHAPTER}.ipynb"
+    results = json.loads((place / "results.json").read_text())
+    assert results["score"] == sum(test["score"] for test in results["tests"]) == 11
+    assert {"name", "score", "max_score", "status", "output", "visibility"} <= results["tests"][0].keys()
+    assert {results["output_format"], *(test["output_format"] for test in results["tests"])} == {"text"}
+    told = results["tests"][4]["extra_data"]
+    assert (told["status"], told["kind"], told["mistake"]) == ("failed", "known mistake", "transposed")
+    assert all(test["extra_data"]["seconds"] >= 0 for test in results["tests"])
+    assert [test["status"] for test in results["tests"]] == ["passed"] * 4 + ["failed"]
+    words = (place / "feedback.md").read_text()
+    assert words.startswith("# 02_soft_lookup: 11 of 12 points\n") and "**linear_memory** 0/1: ✗" in words
+    seed = (tmp_path / "out" / "seed.txt").read_text().strip()
+    assert not any(seed in path.read_text() for path in (tmp_path / "out" / "students").rglob("*") if path.is_file())
+
+
 def test_as_an_ordinary_user(tmp_path):
     """Root and others get their sandbox in different ways; in a namespace where it is user 1000, root is another."""
     folder = a_class(tmp_path / "submitted", 1)
@@ -37,6 +58,7 @@ def test_as_an_ordinary_user(tmp_path):
     assert [row["score"] for row in marks(tmp_path / "out")] == ["12", "0"]
 
 
+@pytest.mark.repository
 def test_killed_in_the_middle_of_sixty_and_taken_up_again(tmp_path):
     folder = a_class(tmp_path / "submitted", 60)
     mark = f"THIS_RUN={tmp_path}"
@@ -89,6 +111,7 @@ def left_over(mark):
     return found
 
 
+@pytest.mark.repository
 def test_dask_gives_the_same_marks(klass, tmp_path, monkeypatch):
     assert run(klass, "--out", tmp_path / "loky", "--seed", "3")[0] == 0
     local = run(klass, "--out", tmp_path / "local", "--seed", "3", "--backend", "dask", "--jobs", "2")
@@ -101,6 +124,7 @@ def test_dask_gives_the_same_marks(klass, tmp_path, monkeypatch):
     assert marks(tmp_path / "loky") == marks(tmp_path / "local") == marks(tmp_path / "given")
 
 
+@pytest.mark.repository
 def test_a_cluster_that_cannot_grade_says_so_at_once(klass, tmp_path, monkeypatch, capsys):
     arguments = [str(klass), "--out", str(tmp_path / "out"), "--backend", "dask", "--scheduler"]
     monkeypatch.chdir(tmp_path)
@@ -171,6 +195,7 @@ def test_where_no_sandbox_can_be_made_it_says_what_to_do(klass, tmp_path, capsys
     assert "not installed" in capsys.readouterr().err
 
 
+@pytest.mark.repository
 def test_a_worker_that_dies_takes_nobody_along(klass, tmp_path):
     """Workers are killed, one after another, while a class is graded: all the same, everyone has the right mark."""
     arguments = [klass, "--out", tmp_path / "out", "--jobs", "2"]

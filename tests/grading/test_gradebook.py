@@ -18,7 +18,10 @@ from utils.grading.marks import Mark, Marks
 
 BESIDE = ROOT / ".nbgrader"
 PRESENT = BESIDE.is_dir() or importlib.util.find_spec("nbgrader") is not None
-pytestmark = pytest.mark.skipif(not PRESENT, reason="needs nbgrader: tests/grading/nbgrader.txt says how to install it")
+pytestmark = [
+    pytest.mark.repository,
+    pytest.mark.skipif(not PRESENT, reason="needs nbgrader: tests/grading/nbgrader.txt says how to install it"),
+]
 
 CHAPTER = "02_soft_lookup"
 MAKE = """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from attacks import ATTACKS
 from handed_in import ROOT, as_bytes, handed_in
 
 from utils import exercises
@@ -24,7 +25,7 @@ DEF = "def softmax(scores, dim=-1):\n"
 CHAPTER_OF = {exercise: name for name in notebook.names() for exercise in notebook.chapter(name).blanks}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**128 - 1])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.repository) for seed in (1, 2**128 - 1))])
 @pytest.mark.parametrize("chapter", notebook.names())
 def test_the_solutions_have_full_marks(chapter, seed, sandbox):
     marks = grade((ROOT / "solutions" / f"{chapter}.ipynb").read_bytes(), "", sandbox, seed)
@@ -51,6 +52,7 @@ def program_of(exercise, variant):
     return nbformat.v4.new_notebook(cells=cells)
 
 
+@pytest.mark.repository
 @pytest.mark.parametrize(
     ("exercise", "variant"), [pytest.param(e, v, id=f"{e.name}-{v.__name__}") for e in BANK for v in e.variants]
 )
@@ -154,6 +156,16 @@ def test_a_class_that_grows_over_the_cells(grown, sandbox):
     work.cells.insert(place + 1, nbformat.v4.new_code_cell(grown))
     marks = {mark.exercise: mark.points for mark in grade(as_bytes(work), "", sandbox, 5).marks}
     assert marks["BahdanauAttention"] == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["four hundred threads", "look around", "kill every process it can name", "fill the disk"]
+)
+def test_an_attack_that_spoils_its_own_program_only(name, sandbox):
+    """The same mischief with a right softmax earns softmax's points: nothing was broken but what it broke itself."""
+    right = ATTACKS[name] + "\ndef softmax(scores, dim=-1):\n    return torch.softmax(scores, dim)\n"
+    marks = grade(as_bytes(handed_in("02_soft_lookup", {"softmax": right})), "02_soft_lookup", sandbox, 7, 2)
+    assert marks.score == marks.marks[0].points == 2
 
 
 def test_threads_beyond_the_limit_are_not_started(sandbox):

@@ -13,6 +13,8 @@ from utils.grading.judge import grade
 from utils.grading.marks import NotGraded
 from utils.grading.notebook import Unreadable
 
+pytestmark = pytest.mark.repository
+
 CHAPTER = "01_dictionaries"
 FULL = 9
 

@@ -7,6 +7,8 @@ from classes import BLANK, CHAPTER, SOLVED, WRONG, marks
 
 from utils.grading import records, submissions, tables
 
+pytestmark = pytest.mark.repository
+
 
 @pytest.mark.parametrize(
     ("name", "student"),

@@ -16,6 +16,8 @@ from utils import exercises
 from utils.grading.inside import wire
 from utils.grading.inside.wire import Malformed, Other
 
+pytestmark = pytest.mark.repository
+
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64, torch.int8, torch.bool]
 
 tensors = st.builds(

@@ -54,19 +54,19 @@ def dot_product_attention(
 
 @overload
 def soft_lookup(
-    query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0, mask: Tensor | None = None,
+    query: Tensor, key: Tensor, value: Tensor, temperature: float | Tensor = 1.0, mask: Tensor | None = None,
     return_weights: Literal[False] = False,
 ) -> Tensor: ...  # fmt: skip
 @overload
 def soft_lookup(
-    query: Tensor, key: Tensor, value: Tensor, temperature: float = 1.0, mask: Tensor | None = None,
+    query: Tensor, key: Tensor, value: Tensor, temperature: float | Tensor = 1.0, mask: Tensor | None = None,
     *, return_weights: Literal[True],
 ) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def soft_lookup(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    temperature: float = 1.0,
+    temperature: float | Tensor = 1.0,
     mask: Tensor | None = None,
     return_weights: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:

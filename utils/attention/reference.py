@@ -146,14 +146,12 @@ def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
 
 @overload
 def depth_attention(
-    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None,
-    return_weights: Literal[False] = False,
-) -> Tensor: ...  # fmt: skip
+    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None, return_weights: Literal[False] = False
+) -> Tensor: ...
 @overload
 def depth_attention(
-    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None,
-    *, return_weights: Literal[True],
-) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+    query: Tensor, sources: Tensor, norm_weight: Tensor | None = None, *, return_weights: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
 def depth_attention(
     query: Tensor, sources: Tensor, norm_weight: Tensor | None = None, return_weights: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:

@@ -105,7 +105,7 @@ def _fold(value: Any, tensors: dict[str, Tensor], depth: int) -> Any:
             return value
         if isinstance(value, Tensor):
             return _fold_tensor(value, tensors)
-        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        if not isinstance(value, bool) and isinstance(value, numbers.Real):
             return _fold_number(value)
         if isinstance(value, list | tuple):
             kind = "list" if isinstance(value, list) else "tuple"
