@@ -1,5 +1,6 @@
 """The project's own promises: lint, pins, the README's commands and map."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -60,3 +61,72 @@ def test_the_first_code_cell_is_the_same_in_every_chapter():
     ]
     assert len(set(cells)) == 1
     assert 'sys.path.insert(0, "..")' in cells[0]
+
+
+# By numba's cache a change is seen of the file that a loop is in, and not of one that the loop calls into.
+LONG_FOR_A_REASON = ["utils/attention/kernels/cpu_loops.py"]
+
+
+@pytest.mark.repository
+def test_no_module_is_longer_than_350_lines_and_no_function_than_50():
+    modules, functions = [], []
+    for path in [*(ROOT / "utils").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        modules += [name] * (text.count("\n") > 350)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 50:
+                functions.append(f"{name}: {node.name}")
+    assert (modules, functions) == (LONG_FOR_A_REASON, [])
+
+
+MAY_IMPORT = {
+    "attempts": set(),
+    "grading/inside": {"attempts"},
+    "whole_files": set(),
+    "attention": set(),
+    "plots": set(),
+    "widgets": set(),
+    "data": {"whole_files"},
+    "models": {"attention", "data"},
+    "training": {"models", "data", "whole_files"},
+    "exercises": {"attempts", "attention", "models"},
+    "notebooks": {"exercises"},
+    "checks": {"exercises", "attempts"},
+    "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
+}
+
+
+@pytest.mark.repository
+def test_imports_go_one_way():
+    """And what a sandbox sees, `attempts` and `grading/inside`, knows no reference."""
+    seen = {part: set() for part in MAY_IMPORT}
+    for path in (ROOT / "utils").rglob("*.py"):
+        module = path.relative_to(ROOT).with_suffix("").parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for name in imported(node, module[:-1]):
+                seen.get(part_of(module), set()).add(part_of(name.split(".")))
+    assert {part: uses - {part, None} - MAY_IMPORT[part] for part, uses in seen.items()} == dict.fromkeys(seen, set())
+
+
+def imported(node, package):
+    """The full names of what an import brings."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        above = package[: len(package) - node.level + 1] if node.level else ()
+        return [".".join([*above, *filter(None, [node.module]), alias.name]) for alias in node.names]
+    return []
+
+
+def part_of(module):
+    """The part of the course that a module belongs to, or None."""
+    if module[0] != "utils" or len(module) < 2:
+        return None
+    return "grading/inside" if tuple(module[:3]) == ("utils", "grading", "inside") else module[1]
+
+
+def test_the_contributors_page_is_short_and_names_what_there_is():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert page.count("\n") <= 60
+    paths = re.findall(r"`((?:utils|solutions|tests)/[\w/]+(?:\.py)?)`", page)
+    assert [path for path in paths if "N" not in path and not (ROOT / path).exists()] == []  # NN and NAME stand for any

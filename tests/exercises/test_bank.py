@@ -1,18 +1,15 @@
 """The bank: correct programs pass, the stub is not attempted, every known mistake fails and is named as itself."""
 
 import ast
-import io
-import tokenize
 from pathlib import Path
 
 import pytest
 
 from utils import exercises
-from utils.exercises import bank, health
+from utils.exercises import bank, health, places
 
 FOLDER = Path(bank.__file__).parent
 SHARED = {"__init__", "wrong_weights"}  # what several exercises have in common
-LINE, SENTENCE = 120, 40  # columns
 
 
 @pytest.mark.parametrize("name", exercises.names())
@@ -33,14 +30,10 @@ def test_each_module_is_an_exercise_of_its_name_and_listed():
 
 
 @pytest.mark.repository
-@pytest.mark.parametrize("path", FOLDER.glob("*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
 def test_only_a_sentence_makes_a_line_long(path):
     """The bank is not run through the formatter, so that a mistake is two lines: its program and its sentence."""
     text = path.read_text(encoding="utf-8")
-    widths = dict(enumerate(map(len, text.splitlines()), 1))
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.STRING and len(token.string) > SENTENCE:
-            widths[token.start[0]] -= len(token.string)
-    assert [line for line, width in widths.items() if width > LINE] == []
+    assert places.long_lines(text) == []
     names = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     assert sorted(set(names)) == sorted(names)

@@ -80,6 +80,9 @@ def test_a_finished_exercise_is_ready_and_its_chapter_is_built(course):
     module = course / "utils/exercises/bank/smallest.py"
     head = "import torch\n\nfrom ..exercise import Case, Exercise, Mistakes, normal\n"
     module.write_text(head + FINISHED)
+    source = course / "solutions/01_dictionaries.py"
+    assert "has its cells as they were begun" in run(course, "utils.exercises", "check", "smallest")[1]
+    source.write_text(source.read_text().replace("What it is for, and what is asked.", "Find the smallest number."))
     code, said, error = run(course, "utils.exercises", "check", "smallest")
     assert code == 0 and "✓ smallest" in said, said + error
     (course / "chapters").mkdir()
@@ -97,12 +100,17 @@ def test_a_finished_exercise_is_ready_and_its_chapter_is_built(course):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["softmax", "--chapter", "02"], "there is an exercise softmax already"),
+        (["softmax", "--chapter", "02"], "'softmax' is taken: the bank has a module softmax.py"),
+        (["Softmax", "--chapter", "02"], "'Softmax' is taken: the bank has a module softmax.py"),
+        (["wrong_weights", "--chapter", "02"], "'wrong_weights' is taken"),
+        (["lambda", "--chapter", "02"], "'lambda' is no name"),
+        (["torch", "--chapter", "02"], "'torch' is the name of something else"),
         (["two words", "--chapter", "02"], "'two words' is no name"),
         (["shifted", "--chapter", "77"], "no chapter has the number '77'"),
         (["shifted", "--chapter", "*"], "no chapter has the number '*'"),
+        (["shifted", "--chapter", "02_soft"], "no chapter has the number '02_soft'"),
     ],
-    ids=["taken", "no name", "no chapter", "many chapters"],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_begun_is_told_and_nothing_is_written(arguments, words, course):
     before = {path: path.read_bytes() for path in course.rglob("*.py")}
@@ -120,3 +128,36 @@ def test_the_names_are_known_without_torch():
     program = "import sys; from utils import exercises; print(len(exercises.names()), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == [str(len(names(ROOT))), "False"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("def smallest(x:\n", r"smallest.py, line \d+: SyntaxError"),
+        ("import nothing_of_that_name\n", r"smallest.py, line 1: ModuleNotFoundError: .*nothing_of_that_name"),
+        ("x = 3\n", r"AttributeError: .*has no attribute 'exercise'"),
+        (FINISHED.replace("normal(10)", "normal(-1)"), "case 'ten' of smallest cannot be drawn: .*negative"),
+        (
+            FINISHED.replace("x.min()", "x.mni()"),
+            "the reference of smallest fails on 'by hand': it raises AttributeError",
+        ),
+        (FINISHED.replace("return x.min()", "return x.sub_(1).min()"), "'by hand': it changes its input x"),
+        (FINISHED.replace("first_of_sorted, ", "lambda x: x.min(), "), "one of the variants has no name"),
+        (FINISHED.replace("[first_of_sorted, ", "[smallest, "), "the reference stands among its own variants"),
+        (
+            FINISHED.replace('"Your number is the mean. The smallest is asked for."', '"  ."'),
+            "mistake mean has no sentence",
+        ),
+        (FINISHED.replace("lambda x: x.mean()", "3"), "mistake mean is not named, seed 0"),
+        (FINISHED.replace("def first", f"x = [{', '.join(['1.0'] * 40)}]\n\ndef first"), "over 120 columns"),
+    ],
+    ids=lambda value: value if len(value) < 50 else "",
+)
+def test_what_keeps_a_module_from_being_tried_is_a_line(written, words, course):
+    """No traceback, whatever the module is; and the cells are still as they were begun."""
+    run(course, "utils.exercises", "new", "smallest", "--chapter", "01")
+    head = "import torch\n\nfrom ..exercise import Case, Exercise, Mistakes, normal\n"
+    (course / "utils/exercises/bank/smallest.py").write_text((head if written.startswith("\n") else "") + written)
+    code, said, error = run(course, "utils.exercises", "check", "smallest")
+    assert code == 1 and re.search(words, said), said
+    assert "Traceback" not in said + error

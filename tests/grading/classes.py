@@ -4,9 +4,11 @@ import csv
 
 from handed_in import as_bytes, handed_in
 
-from utils.grading import records, tables
+from utils import exercises
+from utils.grading import notebook, records, tables
 
 CHAPTER = "02_soft_lookup"
+MOST = sum(exercises.get(name).points for name in notebook.chapter(CHAPTER).blanks)  # points
 SOLVED = as_bytes(handed_in(CHAPTER, folder="solutions"))
 BLANK = as_bytes(handed_in(CHAPTER))
 WRONG = as_bytes(
@@ -15,7 +17,7 @@ WRONG = as_bytes(
 
 
 def a_class(folder, count):
-    """So many submissions in three kinds (12, 0 and 11 points), as flat files."""
+    """So many submissions in three kinds (MOST, 0 and MOST - 1 points), as flat files."""
     folder.mkdir()
     for i in range(count):
         (folder / f"student{i:02}_{CHAPTER}.ipynb").write_bytes([SOLVED, BLANK, WRONG][i % 3])

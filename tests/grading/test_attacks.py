@@ -5,6 +5,7 @@ import re
 
 import pytest
 from attacks import ATTACKS
+from classes import MOST
 from handed_in import as_bytes, handed_in
 
 from utils.grading import __main__ as grading
@@ -42,7 +43,7 @@ def test_honest_work_among_attacks(tmp_path, capfd):
     with open(tmp_path / "out" / "marks.csv") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert len(rows) == len(ATTACKS) + 12
-    assert {row["score"] for student, row in rows.items() if "honest" in student} == {"12"}
+    assert {row["score"] for student, row in rows.items() if "honest" in student} == {str(MOST)}
     assert {row["score"] for student, row in rows.items() if "honest" not in student} == {"0"}
     lines = capfd.readouterr().out.splitlines()
     assert all(sum(line.startswith(f"{student} ") for line in lines) == 1 for student in rows)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from classes import MOST
 from handed_in import ROOT, as_bytes, handed_in
 
 from utils.grading import notebook, records
@@ -88,7 +89,12 @@ def test_a_class_collected_by_nbgrader(course):
         assert graded.returncode == 0, graded.stderr
         assert f"Written to {gradebook}: 3 of 3." in graded.stdout
         rows = python("-c", READ, gradebook).stdout.split("\n")
-        assert sorted(rows) == ["", "ana 12.0 12.0 False", "bo 0.0 12.0 False", "cy 11.0 12.0 False"]
+        assert sorted(rows) == [
+            "",
+            f"ana {MOST}.0 {MOST}.0 False",
+            f"bo 0.0 {MOST}.0 False",
+            f"cy {MOST - 1}.0 {MOST}.0 False",
+        ]
 
 
 WRITE = """
@@ -138,18 +144,18 @@ POINTS = {"softmax": 2, "soft_lookup": 3, "lookup_gradient": 3, "kernel_regressi
 
 def test_two_files_for_one_place_overwrite_nothing(course):
     """A full mark beside a blank of the same chapter: refused and listed."""
-    assert write(course, record("ana", True), record("bo", False)) == ([2, []], {"ana": 12, "bo": 0}, 2)
+    assert write(course, record("ana", True), record("bo", False)) == ([2, []], {"ana": MOST, "bo": 0}, 2)
     again = [record("ana", True, file="a.ipynb"), record("ana", False, file="a_old.ipynb"), record("bo", True)]
     (written, homeless), scores, _ = write(course, *again)
-    assert (written, scores) == (1, {"ana": 12, "bo": 12})
-    assert homeless[0].startswith(f"ana: a.ipynb (12) and a_old.ipynb (0) are for one place (homework/{CHAPTER})")
+    assert (written, scores) == (1, {"ana": MOST, "bo": MOST})
+    assert homeless[0].startswith(f"ana: a.ipynb ({MOST}) and a_old.ipynb (0) are for one place (homework/{CHAPTER})")
 
 
 def test_what_has_no_place_leaves_no_zero(course):
     """Another chapter than the assignment's, an assignment that there is not: no student, no submission, no mark."""
     right = [record("ana", True), record("bo", True, "00_start_here"), record("cy", True, assignment="no_homework")]
     (written, homeless), scores, students = write(course, *right)
-    assert (written, scores, students) == (1, {"ana": 12}, 1)
+    assert (written, scores, students) == (1, {"ana": MOST}, 1)
     assert homeless == [
         "bo: No such grade cell: homework/00_start_here/check-double",
         "cy: No such assignment: no_homework",
@@ -159,7 +165,7 @@ def test_what_has_no_place_leaves_no_zero(course):
 def test_a_students_name_is_a_name(course):
     names = ["'; DROP TABLE grade; --", "ana/../bo", "Zoë", "a" * 200, " ", "%", "\\"]
     said, scores, _ = write(course, *(record(name, True) for name in names))
-    assert said == [len(names), []] and scores == dict.fromkeys(names, 12)
+    assert said == [len(names), []] and scores == dict.fromkeys(names, MOST)
 
 
 def test_a_failure_in_the_middle_writes_nothing(course):
@@ -169,7 +175,7 @@ def test_a_failure_in_the_middle_writes_nothing(course):
     (why, asked), scores, students = write(course, *right, failing="cy")
     assert why == f"Nothing was written to {course / 'gradebook.db'}: the disk is full"
     assert {"ana", "bo", "cy"} <= set(asked) and (scores, students) == (before, 2)
-    assert write(course, *right)[1] == dict.fromkeys(["ana", "bo", "cy", "dan"], 12)
+    assert write(course, *right)[1] == dict.fromkeys(["ana", "bo", "cy", "dan"], MOST)
 
 
 def test_a_gradebook_that_is_in_use_is_left_alone(course):
@@ -178,7 +184,7 @@ def test_a_gradebook_that_is_in_use_is_left_alone(course):
         (why, _), scores, students = write(course, record("ana", True))
         other.rollback()
     assert "Nothing was written" in why and "locked" in why and (scores, students) == ({}, 0)
-    assert write(course, record("ana", True))[1] == {"ana": 12}
+    assert write(course, record("ana", True))[1] == {"ana": MOST}
 
 
 def test_marks_without_a_place_in_the_gradebook_are_listed(course):

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from classes import BLANK, CHAPTER, SOLVED, WRONG, finished, marks
+from classes import BLANK, CHAPTER, MOST, SOLVED, WRONG, finished, marks
 
 from utils.grading import __main__ as grading
 from utils.grading import batch, records, tables, words
@@ -23,7 +23,7 @@ def test_what_has_not_changed_is_not_graded_again(klass, tmp_path, here):
     assert here(klass, "--out", out)[0] == 0
     after = finished(out)
     assert [path.parts[-3] for path in before if before[path] != after[path]] == ["student01"]
-    assert marks(out)[1]["score"] == "12"
+    assert marks(out)[1]["score"] == str(MOST)
     assert grading.main([str(klass), "--out", str(out), "--seed", "1"]) == 2
 
 
@@ -37,7 +37,7 @@ def test_what_became_ungradable_keeps_no_earlier_feedback(klass, tmp_path, here)
     assert status == 3 and "archive only: there is no notebook (*.ipynb) in the folder" in complaints
     assert len(finished(tmp_path / "out")) == 11
     told = {path.parts[-3]: path.read_text() for path in (tmp_path / "out").rglob(records.FEEDBACK)}
-    assert "no mark, which is no zero" in told["student00"] and "12 of 12" in told["student03"]
+    assert "no mark, which is no zero" in told["student00"] and f"{MOST} of {MOST}" in told["student03"]
 
 
 def test_a_folder_as_nbgrader_collects_it(tmp_path, here):
@@ -49,7 +49,7 @@ def test_a_folder_as_nbgrader_collects_it(tmp_path, here):
         (place / ".ipynb_checkpoints" / "problem-checkpoint.ipynb").write_bytes(content)
     assert here(tmp_path / "submitted", "--out", tmp_path / "out")[0] == 0
     rows = [(row["student"], row["assignment"], row["chapter"], row["score"]) for row in marks(tmp_path / "out")]
-    assert rows == [("ana", "homework", CHAPTER, "12"), ("bo", "homework", CHAPTER, "0")]
+    assert rows == [("ana", "homework", CHAPTER, str(MOST)), ("bo", "homework", CHAPTER, "0")]
 
 
 def test_what_cannot_be_graded_is_listed_and_has_no_mark(klass, tmp_path, here):
@@ -70,7 +70,7 @@ def test_what_cannot_be_graded_is_listed_and_has_no_mark(klass, tmp_path, here):
     assert without == {"broken", "empty", "gone", "pipe", "copy"}
     assert all(f"{student}.ipynb: " in complaints for student in without)
     assert rows["broken"]["note"] == "the file is not a notebook (it is damaged, cut off, or something else)."
-    assert rows["'=cmd|x"]["score"] == "12" and "\x1b" not in shown
+    assert rows["'=cmd|x"]["score"] == str(MOST) and "\x1b" not in shown
     assert status == here(klass, "--out", tmp_path / "out")[0]
 
 
@@ -129,7 +129,7 @@ def test_marks_are_of_all_results_in_the_folder(klass, tmp_path, here):
     one.write_bytes(SOLVED)
     assert here(one, "--out", out)[0] == 0
     rows = {row["student"]: row for row in marks(out)}
-    assert len(rows) == 13 and rows["student01"]["score"] == rows["student00"]["score"] == "12"
+    assert len(rows) == 13 and rows["student01"]["score"] == rows["student00"]["score"] == str(MOST)
     assert rows["broken"]["score"] == "" and "not a notebook" in rows["broken"]["note"]
 
 
@@ -180,7 +180,7 @@ def test_what_a_regrade_changed(klass, tmp_path, here):
     assert status == 3
     after = shown.split("old.csv: ")[1].splitlines()
     assert after[0] == "3." and after[1:4] == [
-        "  late 02_soft_lookup: new, 12",
+        f"  late 02_soft_lookup: new, {MOST}",
         "  student01 02_soft_lookup: 0 → 11 (softmax 0 → 2, soft_lookup 0 → 3, lookup_gradient 0 → 3, "
         "kernel_regression 0 → 3)",
         "  student02 02_soft_lookup: 11 → no mark",
@@ -206,7 +206,7 @@ def test_a_file_that_needs_too_much_memory_is_not_graded(klass, tmp_path, here):
     assert "hostile.ipynb: the file takes more memory than a notebook may" in complaints
     assert "huge.ipynb: it is larger than 50 MB" in complaints
     rows = {row["student"]: row["score"] for row in marks(tmp_path / "out")}
-    assert rows["hostile"] == rows["huge"] == "" and list(rows.values()).count("12") == 4
+    assert rows["hostile"] == rows["huge"] == "" and list(rows.values()).count(str(MOST)) == 4
 
 
 def test_a_short_seed_is_warned_of(klass, tmp_path, here):

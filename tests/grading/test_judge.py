@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from attacks import ATTACKS
+from classes import MOST
 from handed_in import ROOT, as_bytes, handed_in
 
 from utils import exercises
@@ -80,9 +81,9 @@ def test_the_courses_own_answer_stands_in_for_one_that_did_not_pass(sandbox):
     """lookup_gradient uses softmax: a wrong softmax costs softmax's points only, as in the notebook."""
     work = handed_in("02_soft_lookup", {"softmax": "def softmax(scores, dim=-1):\n    return scores"}, "solutions")
     marks = {mark.exercise: mark.points for mark in grade(as_bytes(work), "", sandbox, 5).marks}
-    assert marks == {"softmax": 0, "soft_lookup": 3, "lookup_gradient": 3, "kernel_regression": 3, "linear_memory": 1}
+    assert (marks.pop("softmax"), sum(marks.values())) == (0, MOST - 2)
     work.cells = [cell for cell in work.cells if cell.id != "ex-softmax"]
-    assert grade(as_bytes(work), "", sandbox, 5).score == 10
+    assert grade(as_bytes(work), "", sandbox, 5).score == MOST - 2
 
 
 def test_the_same_seed_gives_the_same_cases_and_another_seed_others():
@@ -181,7 +182,7 @@ def test_an_endless_loop_costs_its_own_exercise_only(sandbox):
     }
     work = handed_in("02_soft_lookup", endless, "solutions")
     marks = {mark.exercise: mark.points for mark in grade(as_bytes(work), "", sandbox, 5, 1).marks}
-    assert marks == {"softmax": 0, "soft_lookup": 3, "lookup_gradient": 0, "kernel_regression": 3, "linear_memory": 1}
+    assert (marks.pop("softmax"), marks.pop("lookup_gradient"), sum(marks.values())) == (0, 0, MOST - 5)
 
 
 class Clock:
@@ -305,7 +306,7 @@ def test_without_a_sandbox_every_result_says_so():
     box = Sandbox(trusted=True)
     marks = grade((ROOT / "solutions" / "02_soft_lookup.ipynb").read_bytes(), "", box, 5)
     box.close()
-    assert marks.score == 12 and not marks.sandboxed
+    assert marks.score == MOST and not marks.sandboxed
 
 
 def test_nothing_is_left_running(sandbox):

@@ -26,6 +26,7 @@ def _borrowed(program: type | types.FunctionType, given: Collection[Any]) -> str
     seen: list[type | types.FunctionType] = []
     while todo:
         part = todo.pop()
+        # `is`, for == may be the reader's own; other modules, such as PyTorch's, are not looked into
         if any(part is one for one in (*seen, *given)) or part.__module__ != program.__module__ or _courses(part):
             continue
         seen.append(part)
@@ -60,10 +61,11 @@ def _uses(part: type | types.FunctionType) -> Iterator[tuple[str, Any]]:
     else:
         for code in _codes(part.__code__):
             for step in dis.get_instructions(code):
+                # not co_names, where the `data` of `scores.data` looks like the module of that name
                 if step.opname == "LOAD_GLOBAL" and step.argval in part.__globals__:
                     yield step.argval, part.__globals__[step.argval]
                 elif step.opname == "IMPORT_NAME":
-                    yield step.argval, types.ModuleType(step.argval)
+                    yield step.argval, types.ModuleType(step.argval)  # not imported: its name is enough
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:

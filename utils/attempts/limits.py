@@ -23,6 +23,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
+    # Python handles signals in its main thread only, and Windows has no such timer
     in_main_thread = threading.current_thread() is threading.main_thread()
     limit = _by_signal if in_main_thread and hasattr(signal, "setitimer") else _by_watcher
     with limit(seconds):
@@ -36,7 +37,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
     previous = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # real time: one that sleeps is stopped, too
         yield
     finally:
         while True:
@@ -51,7 +52,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
 @contextmanager
 def _by_watcher(seconds: float) -> Iterator[None]:
     raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    thread = ctypes.c_ulong(threading.get_ident())
+    thread = ctypes.c_ulong(threading.get_ident())  # or ctypes would pass no more than 32 bits of it
     done = threading.Event()
 
     def watch() -> None:
@@ -66,5 +67,5 @@ def _by_watcher(seconds: float) -> Iterator[None]:
         yield
     finally:
         done.set()
-        watcher.join()
+        watcher.join()  # first, or it might ring once more after the next line
         raise_in_thread(thread, None)  # takes back an interruption that has not arrived yet

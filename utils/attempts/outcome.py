@@ -17,6 +17,7 @@ from torch import Tensor
 from .limits import TimeLimit, time_limit
 
 PRINTED = 2000  # characters of a program's own output that are kept
+# in the name of a file: what is told of an error leaves its lines out, for the reader wrote none of them
 NOT_THE_READERS = (str(Path(__file__).parents[1]), str(Path(inspect.__file__).parent), "site-packages", "dist-packages")
 
 
@@ -79,6 +80,7 @@ def run(
     many seconds it is stopped, with None never.
     """
     leaves = {name: inputs[name].clone().requires_grad_() for name in grad}
+    # a copy of the leaf: a program may write into its input, which PyTorch forbids for a leaf
     given = {name: leaves[name].clone() if name in grad else copy.deepcopy(inputs[name]) for name in inputs}
     text = io.StringIO()
     with _quiet(text), torch_as_usual():
@@ -87,6 +89,7 @@ def run(
                 value = call(given)
                 if inspect.iscoroutine(value):
                     value.close()  # or Python complains later that nobody awaited it
+                # within the limit: the way back may be the program's own code
                 gradients = _gradients(value, leaves, cotangent_seed)
         except BaseException as error:  # an attempt may raise anything, SystemExit too
             return _failure(error, _printed(text))
@@ -110,6 +113,7 @@ def _failure(error: BaseException, printed: str) -> Outcome:
     told = "\n".join([*lines, describe_error(error)])
     if isinstance(error, TimeLimit):
         return Stopped(traceback=told, printed=printed)
+    # PyTorch raises this error as well, but with words in it
     bare = isinstance(error, NotImplementedError) and not error.args
     unattempted = frames[-1].name if bare else None
     return Raised(error=describe_error(error), traceback=told, unattempted=unattempted, printed=printed)
@@ -125,6 +129,7 @@ def _gradients(value: Any, leaves: dict[str, Tensor], cotangent_seed: int) -> di
     if not value.requires_grad:
         return dict.fromkeys(leaves)
     generator = torch.Generator().manual_seed(cotangent_seed)
+    # not the plain sum: that of a softmax is 1 for any scores, and a wrong gradient would look right
     objective = (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
     return dict(zip(leaves, torch.autograd.grad(objective, [*leaves.values()], allow_unused=True), strict=True))
 
@@ -133,6 +138,7 @@ def _same(before: Any, after: Any) -> bool:
     try:
         if isinstance(before, Tensor):
             alike = (before.shape, before.dtype) == (after.shape, after.dtype)
+            # a NaN is not equal to itself, and an input may hold some
             return alike and torch.equal(before.nan_to_num(), after.detach().nan_to_num())
         return before == after
     except Exception:  # it has become something that refuses to be looked at

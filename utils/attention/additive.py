@@ -55,7 +55,7 @@ def additive_attention(
     mask = _checked_mask(query, key, value, score_vector, mask, lengths)
     way = _way(query, key)
     if way == "triton":
-        from .kernels import gpu
+        from .kernels import gpu  # here, not above: not every system has Triton
 
         return gpu.additive_attention(query, key, value, score_vector, mask, return_weights)
     dtype = query.dtype
@@ -64,7 +64,7 @@ def additive_attention(
     if way == "plain":
         context, weights = reference.additive_attention(query, key, value, score_vector, mask, return_weights=True)
     else:
-        from .kernels import cpu
+        from .kernels import cpu  # here, too: numba takes a while to import
 
         context, weights = cpu.additive_attention(query, key, value, score_vector, mask)
     return (context.to(dtype), weights.to(dtype)) if return_weights else context.to(dtype)
@@ -86,6 +86,7 @@ def backend(
 
 def _way(query: Tensor, key: Tensor) -> str:
     few = query.numel() * key.size(1) <= FEW_ELEMENTS or query.size(0) > LARGEST_BATCH
+    # torch.compile cannot look into the loops; the formula it compiles itself
     elsewhere = query.device.type not in ("cpu", "cuda") or torch.compiler.is_compiling()
     if few or elsewhere or query.dtype == torch.float64:
         return "plain"
@@ -121,7 +122,7 @@ def _and_lengths(mask: Tensor | None, lengths: Tensor, key: Tensor) -> Tensor:
         raise ValueError(
             f"lengths {tuple(lengths.shape)} on {lengths.device} must be (B,) = ({batch},) on {key.device}"
         )
-    lengths = lengths.long()
+    lengths = lengths.long()  # compared in 8 bits, 300 keys would be 44
     if batch and not 0 <= lengths.amin() <= lengths.amax() <= keys:
         raise ValueError(f"lengths {lengths.tolist()} must lie between 0 and the number of keys, {keys}")
     counts = torch.arange(keys, device=key.device) < lengths[:, None, None]  # (B, 1, Tk)

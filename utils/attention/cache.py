@@ -53,6 +53,7 @@ class KVCache:
             raise ValueError("a cache keeps no gradients: append under torch.no_grad(), or append key.detach()")
         if self._key is None or self._value is None:
             self._key, self._value = (self._with_room(x[:, :, :0], self._room) for x in (key, value))
+        # all is looked at before anything is written: what is refused leaves the cache as it was
         for name, new, old in (("key", key, self._key), ("value", value, self._value)):
             check_kind(**{name: new, "the cache": old})
             if new.shape[:2] + new.shape[3:] != old.shape[:2] + old.shape[3:]:
@@ -74,6 +75,7 @@ class KVCache:
         """
         key = self.key
         check_lookup(query, key, self.value)
+        # dot_product_attention would broadcast a query of another batch
         if query.ndim != 4 or query.size(0) != key.size(0) or key.size(1) and query.size(1) % key.size(1):
             raise ValueError(
                 f"query {tuple(query.shape)} must be (B, H, n, Dk), with H a multiple of G, for keys {tuple(key.shape)}"

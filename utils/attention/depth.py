@@ -59,6 +59,7 @@ def _score(query: Tensor, source: Tensor, normed: bool) -> Tensor:
     score = source @ query if query.ndim == 1 else torch.linalg.vecdot(source, query)
     if not normed:
         return score
+    # not the square of a norm, whose second derivative is NaN at a source of zeros
     mean_square = torch.linalg.vecdot(source, source) / source.size(-1)
     return score * torch.rsqrt(mean_square + RMS_EPSILON)
 

@@ -79,6 +79,7 @@ def soft_lookup(
     one = isinstance(temperature, int | float) or isinstance(temperature, Tensor) and temperature.numel() == 1
     if not one or not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
+    # not as the scale, which PyTorch takes for a plain number: a temperature may be learned
     return _Call.of(query / temperature, key, value, mask, scale=1.0, grouped=False).result(return_weights)
 
 
@@ -120,7 +121,7 @@ class _Call(NamedTuple):
     ) -> "_Call":
         """The call for inputs with any leading axes, of which the last may be heads in groups."""
         check_lookup(query, key, value)
-        scale = max(1, query.size(-1)) ** -0.5 if scale is None else scale
+        scale = max(1, query.size(-1)) ** -0.5 if scale is None else scale  # a width of 0 has no root to divide by
         if not math.isfinite(scale):
             raise ValueError(f"scale must be a finite number, got {scale}")
         given = [tuple(x.shape) for x in (query, key, value)]
@@ -176,7 +177,7 @@ class _Call(NamedTuple):
         """query, key, value, mask and is_causal for PyTorch, and the rows (…, Tq, 1) that may attend to nothing."""
         query, key, value, mask, causal, scale, _ = self
         (batch, heads, queries, width), (groups, keys) = query.shape, key.shape[1:3]
-        causal = causal and queries > 1
+        causal = causal and queries > 1  # one query is the last, and sees every key
         if causal and (mask is not None or queries != keys or scale <= 0):
             # PyTorch's own order starts at the first key, and fails with a scale that is not positive
             order = reference.causal_mask(queries, keys, query.device)[None, None]

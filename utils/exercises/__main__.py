@@ -7,7 +7,9 @@ python -m utils.exercises check NAME...            try all its programs, and say
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from . import places
 
@@ -29,9 +31,14 @@ def begin(name: str, chapter: str) -> int:
 def check(name: str) -> int:
     """Say what the exercise consists of and what is wrong with it; 0 if nothing is."""
     start = time.perf_counter()
-    found = list(places.missing(name))
-    if not any("module" in sentence for sentence in found):
-        found += _tried(name)
+    print(f"{name} …", flush=True)
+    found: list[str] = []
+    try:
+        found += places.missing(name)
+        if (places.ROOT / places.BANK / f"{name}.py").exists():
+            found += _tried(name)
+    except Exception as error:  # a module may be anything while it is written
+        found.append(_where(error))
     for sentence in found:
         print(f"  ✗ {sentence}")
     print(f"{'✗' if found else '✓'} {name}: {time.perf_counter() - start:.1f} s")
@@ -49,8 +56,18 @@ def _tried(name: str) -> Iterator[str]:
     if exercise.name != name:
         yield f"its reference is called {exercise.name}"
     variants, mistakes, cases = (len(part) for part in (exercise.variants, exercise.mistakes, exercise.cases))
-    print(f"{name}: {cases} cases; the reference and {variants} variants should pass, {mistakes} mistakes be named")
+    print(f"  {cases} cases; the reference and {variants} variants should pass, {mistakes} mistakes be named")
     yield from problems(exercise)
+
+
+def _where(error: Exception) -> str:
+    """The error in a line, with the last of its places that is in the bank, or the last at all."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno))
+    own = [frame for frame in frames if "bank" in Path(frame[0]).parts]
+    file, line = (own or frames)[-1]
+    return f"{Path(file).name}, line {line}: {type(error).__name__}: {error}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -36,6 +36,7 @@ def value_disagreement(expected: Returned, got: Outcome) -> str | None:
 def _gradient_disagreement(expected: dict[str, Tensor | None], got: dict[str, Tensor | None]) -> str | None:
     for name, gradient in expected.items():
         given = got.get(name)
+        # autograd gives None or zeros, as the program happens to be written: they mean the same
         if _is_zero(gradient) and _is_zero(given):
             continue
         if given is None:
@@ -56,9 +57,9 @@ def _is_zero(gradient: Tensor | None) -> bool:
 def alike(one: Outcome, other: Outcome) -> bool:
     """Whether two programs did the same: the same error, or the same changes, values and gradients."""
     if isinstance(one, Raised) and isinstance(other, Raised):
-        return one.error == other.error
+        return one.error == other.error  # its words as well: many programs raise the same type
     if isinstance(one, Stopped) and isinstance(other, Stopped):
-        return True
+        return True  # that says little: `_recognise` asks all other cases, too
     return (
         isinstance(one, Returned)
         and isinstance(other, Returned)
@@ -66,5 +67,6 @@ def alike(one: Outcome, other: Outcome) -> bool:
         and difference(one.value, other.value) is None
         and one.gradients.keys() == other.gradients.keys()
         and _gradient_disagreement(one.gradients, other.gradients) is None
+        # here they differ: a cut graph is another mistake than a gradient of zeros
         and all((one.gradients[name] is None) == (other.gradients[name] is None) for name in one.gradients)
     )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# 64 bits: less than 32 can tell apart, so that a way through them shows; far more than rounding
 RELATIVE = {torch.float64: 1e-8, torch.float32: 1e-4}
 ABSOLUTE = {torch.float64: 1e-9, torch.float32: 1e-5}  # times the largest expected value
 MANY = 48  # numbers; a larger tensor is shown by its shape
@@ -48,6 +49,7 @@ def _difference(expected: Any, got: Any, what: str) -> str | None:
         if isinstance(got, bool) or not isinstance(got, numbers.Number):
             return f"{what} should be a number; it is {_kind(got)}."
         return None if _close(expected, got) else _unequal(expected, got, what)
+    # a list in a tuple's place is no mistake
     if not (isinstance(expected, list | tuple) and isinstance(got, list | tuple)) and type(got) is not type(expected):
         return f"{what} should be {_kind(expected)}; it is {_kind(got)}."
     if isinstance(expected, dict):
@@ -76,6 +78,7 @@ def _listed(names: list) -> str:
 def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:
     if not isinstance(got, Tensor):
         return f"{what} should be a tensor; it is {_kind(got)}."
+    # a sparse or a meta tensor would fail in all that follows
     if got.layout != expected.layout or got.device != expected.device:
         return f"{what} should be an ordinary tensor on {expected.device}; it is {got.layout} on {got.device}."
     if got.shape != expected.shape:
@@ -85,9 +88,10 @@ def _tensor_difference(expected: Tensor, got: Any, what: str) -> str | None:
         return f"{what} should hold {kind} of type {expected.dtype}; it holds {got.dtype}."
     if expected.dtype == torch.bool:
         return _truths_difference(expected, got, what)
-    relative, absolute = RELATIVE.get(expected.dtype, 0), ABSOLUTE.get(expected.dtype, 0)
+    relative, absolute = RELATIVE.get(expected.dtype, 0), ABSOLUTE.get(expected.dtype, 0)  # whole numbers: exactly
     expected, got = expected.detach().double(), got.detach().double()
     scale = expected[expected.isfinite()].abs().max().item() if expected.isfinite().any() else 1.0
+    # where zeros are expected, too, there is some rounding
     if torch.allclose(got, expected, rtol=relative, atol=absolute * max(scale, 1e-6), equal_nan=True):
         return None
     return _values_difference(expected, got, what)
@@ -111,6 +115,7 @@ def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:
     if torch.allclose(got, -expected, rtol=1e-3):
         return f"{what} has the right size and the opposite sign."
     factor = (got * expected).sum() / (expected * expected).sum()
+    # a single number is a multiple of any other, which tells nothing
     telling = expected.numel() > 1 and factor.abs() > 1e-6 and (factor - 1).abs() > 1e-2
     if telling and torch.allclose(got, factor * expected, rtol=1e-3, atol=1e-9):
         return f"every number of {what} is {_number(factor)} times the expected one."
@@ -121,6 +126,7 @@ def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:
             return f"{what} should sum to 1 along dim {dim}; it sums to {_number(sums[wrong][0])} there."
     gap = (got - expected).abs()
     place = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
+    # as many as it takes for the two to look different
     digits = next((d for d in (4, 8) if _number(got[place], d) != _number(expected[place], d)), 17)
     return f"{what} is {_number(got[place], digits)}{_at(place)}, where {_number(expected[place], digits)} is expected."
 
@@ -160,6 +166,7 @@ def _show_tensor(tensor: Tensor) -> str:
 
 
 class _Short(reprlib.Repr):
+    # wherever one stands, in a list say: a tensor's own repr may take hours, for one of many axes
     def repr1(self, x: Any, level: int) -> str:
         return _show_tensor(x.detach()) if isinstance(x, Tensor) else super().repr1(x, level)
 

@@ -44,7 +44,7 @@ class Case:
     def __init__(
         self,
         name: str,
-        /,
+        /,  # so that an input may be called `name`
         grad: Sequence[str] = (),
         of_gradients: bool = False,
         together: Callable[[Generator], dict] = lambda generator: {},
@@ -96,7 +96,7 @@ def replacing(whole: Callable) -> Callable[..., Callable]:
     return lambda **steps: functools.partial(whole, **steps)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # hashed as itself: what mistakes made is kept by trial
 class Trial:
     """A case with its inputs drawn and the reference's outcome on them."""
 
@@ -131,6 +131,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        # counted: a verdict that rests on fewer outcomes than cases, or on none, cannot pass
         return self.attempted and 0 < self.cases == self.agreed
 
     @property
@@ -204,14 +205,16 @@ class Exercise:
         No more of them are asked for than are needed. A trial without an outcome counts as a case that failed.
         """
         outcomes: list[Outcome] = []
+        # trials come first: zip then asks for no outcome beyond the last of them
         for _, outcome in zip(trials, attempted):  # noqa: B905 - there may be fewer outcomes
             outcomes.append(outcome)
             if isinstance(outcome, Raised) and outcome.unattempted:
+                # a class whose `__init__` is written is begun
                 begun = isinstance(self.reference, type) and outcome.unattempted != "__init__"
                 message = UNFINISHED.format(outcome.unattempted) if begun else UNATTEMPTED
                 return Verdict(message, len(trials), attempted=False)
             if isinstance(outcome, Stopped | Unanswered):
-                break
+                break  # its time or its process is gone
         outcomes += [NOT_ASKED] * (len(trials) - len(outcomes))
         sentences = [disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
         wrong = {i: sentence for i, sentence in enumerate(sentences) if sentence}
@@ -230,6 +233,7 @@ class Exercise:
             values_agree=all(_values_agree(trials[i], outcomes[i]) for i in wrong),
         )
 
+    # one cache for all exercises: a class that is graded needs a seed of each
     @functools.lru_cache(maxsize=64)  # noqa: B019 - exercises live as long as the process
     def trials(self, seed: int) -> tuple[Trial, ...]:
         """Each case with inputs drawn from the seed, all bits of which count, and the reference's own outcome."""
@@ -241,13 +245,15 @@ class Exercise:
         if self.use:
             return Usage.through(self.use)
         parameters = inspect.signature(self.reference).parameters.values()
+        # by position, for a reader may call the arguments something else
         return Usage(in_order=tuple(p.name for p in parameters if p.default is p.empty))
 
     def _trial(self, case: Case, lot: Generator) -> Trial:
-        with torch_as_usual():
+        with torch_as_usual():  # a notebook may have set another default dtype
             inputs = case.inputs(lot)
             cotangent_seed = int(torch.randint(2**62, (), generator=lot))
         reference = functools.partial(self.usage, self.reference)
+        # no limit: PyTorch's first optimizer takes seconds to import, many on a busy machine
         expected = run(reference, inputs, case.grad, cotangent_seed, seconds=None)
         if not isinstance(expected, Returned) or expected.changed:
             raise RuntimeError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
@@ -256,7 +262,7 @@ class Exercise:
     def _attempts(self, attempt: Callable, trials: Sequence[Trial]) -> Iterator[Outcome]:
         end = time.monotonic() + SECONDS
         for trial in trials:
-            yield self._run(attempt, trial, max(0.01, end - time.monotonic()))
+            yield self._run(attempt, trial, max(0.01, end - time.monotonic()))  # 0 would switch the limit off
 
     def _run(self, program: Callable, trial: Trial, seconds: float = SECONDS) -> Outcome:
         return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)
@@ -269,15 +275,19 @@ class Exercise:
         An error says little (many programs raise the same), so one that raises has to agree on every case.
         """
         best, most = None, 0
+        # what was not asked speaks neither for a mistake nor against it
         known_by = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Unanswered)]
         for mistake in self.mistakes:
+            # its sentence is read beside this case, and has to explain it; so most mistakes are run once only
             if not alike(self._made(mistake, trials[shown]), outcomes[shown]):
                 continue
             same = {i: alike(self._made(mistake, trials[i]), outcomes[i]) for i in known_by}
+            # a failing case outweighs all others: where attempt and mistake are right they are alike anyway
             agreement = sum(same.values()) + len(trials) * sum(same.get(i, False) for i in failing)
             returned = isinstance(outcomes[shown], Returned)
+            # below a third it may be chance: where a size is one, say, different mistakes give the same
             known = 3 * sum(same.values()) >= len(trials) if returned else all(same.values())
-            if known and agreement > most:
+            if known and agreement > most:  # of two as good, the first
                 best, most = mistake, agreement
         return best
 
@@ -288,10 +298,12 @@ class Exercise:
 
 def _what_to_look_at(place: int, trial: Trial, outcome: Outcome) -> tuple:
     """Sorts cases that failed: the smallest that was answered, else the first that was not."""
+    # the first one ended the program, and the rest was never asked: its size tells nothing
     return (1, place) if isinstance(outcome, Stopped | Unanswered) else (0, *trial.size)
 
 
 def _values_agree(trial: Trial, got: Outcome) -> bool:
+    # one that was stopped or gave no answer has shown no values, and earns no part of the points
     if trial.case.of_gradients and isinstance(got, Returned | Raised):
         return True
     return value_disagreement(trial.expected, got) is None

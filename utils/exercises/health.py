@@ -21,24 +21,33 @@ def problems(exercise: Exercise, seeds: Sequence[int] = (0, 1, 2)) -> Iterator[s
     if status != "not attempted":
         yield f"the stub is {status}, where it should be not attempted"
     for seed in seeds:
-        yield from misjudged(exercise, seed)
+        found = list(misjudged(exercise, seed))
+        yield from found
+        if found:  # the other seeds would say the same again
+            return
 
 
 def incomplete(exercise: Exercise) -> Iterator[str]:
     """What of the exercise is missing, or there twice."""
     if not exercise.reference.__doc__:
         yield "the reference has no docstring"
+    if exercise.reference in exercise.variants:
+        yield "the reference stands among its own variants"
     for kind, parts, least in (
         ("cases", [case.name for case in exercise.cases], 1),
-        ("variants", [variant.__name__ for variant in exercise.variants], VARIANTS),
+        ("variants", [getattr(variant, "__name__", "<lambda>") for variant in exercise.variants], VARIANTS),
         ("mistakes", [mistake.name for mistake in exercise.mistakes], MISTAKES),
     ):
+        if "<lambda>" in parts:
+            yield f"one of the {kind} has no name: write it as a function or a class"
         if len(parts) < least:
             yield f"there should be at least {least} {kind}; it has {len(parts)}"
         if len(set(parts)) < len(parts):
             yield f"two {kind} are called {next(name for name in parts if parts.count(name) > 1)!r}"
     for mistake in exercise.mistakes:
-        if not mistake.sentence.rstrip().endswith((".", "?")):
+        if not any(map(str.isalpha, mistake.sentence)):
+            yield f"mistake {mistake.name} has no sentence"
+        elif not mistake.sentence.rstrip().endswith((".", "?")):
             yield f"the sentence of {mistake.name} does not end"
 
 

@@ -36,13 +36,16 @@ def outcome(answer: Any, trial: Trial, stubs: Collection[str]) -> Outcome:
     Of the function in which an attempt is unfinished only a name among the stubs is kept: another may tell anything.
     """
     match answer:
+        # nothing `more`: what holds both a value and an error might be read as either
         case {"stopped": True, **more} if not more:
             return Stopped()
         case {"too large": True, **more} if not more:
             raise TooLarge("an answer that no frame may hold")
+        # an empty error is one here, and none to whoever asks `if error`
         case {"error": str(error), "unattempted": None | str() as place, **more} if error and not more:
             return Raised(error=error, unattempted=place if place in stubs else None)
         case {"value": value, "changed": tuple(changed), "gradients": dict(gradients), **more} if not more:
+            # strings first: what cannot be hashed is no answer, and no failure of ours
             if all(isinstance(name, str) for name in changed) and len(set(changed)) == len(changed):
                 if set(changed) <= trial.inputs.keys():
                     return Returned(value=value, changed=changed, gradients=_gradients(value, gradients, trial))

@@ -63,10 +63,10 @@ def opened(out: Path) -> Iterator[None]:
         raise UnusableArguments(f"{out} cannot be written: {error.strerror}") from None
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it, however this run ends
         except OSError:
             raise UnusableArguments(f"another run is writing to {out}") from None
-        records.sweep(out)
+        records.sweep(out)  # not before: drafts might be another run's
         yield
 
 
@@ -75,6 +75,7 @@ def course() -> str:
     files = [*(COURSE / "utils").rglob("*.py"), *(COURSE / "chapters").glob("*.ipynb")]
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda file: file.relative_to(COURSE).as_posix()):
+        # each file's own hash: a line that moves from one file's end to the next one's start is a change
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
@@ -87,12 +88,13 @@ def seed_of(out: Path, wanted: int | None) -> int:
             kept = int(path.read_text())
         except ValueError:
             raise UnusableArguments(f"{path} holds no seed") from None
+        # one seed in a folder: all its marks stand in one table
         if wanted not in (None, kept):
             raise UnusableArguments(f"the results in {out} have another seed than {wanted}: choose another folder")
         return kept
     seed = secrets.randbits(SEED_BITS) if wanted is None else wanted
     records.write_text(path, f"{seed}\n")
-    path.chmod(0o600)
+    path.chmod(0o600)  # who can read it knows the hidden cases
     return seed
 
 
@@ -104,6 +106,7 @@ def grade(
     for submission in submissions:
         kept = records.read(out / submission.place)
         if kept and _still_true(kept, submission, settings):
+            # the time decides nothing about marks, and only has to be noted
             if kept["extra_data"]["handed in"] != submission.handed_in:
                 kept["extra_data"]["handed in"] = submission.handed_in
                 kept = _written(kept, submission, out)
@@ -139,9 +142,11 @@ def _written(record: Record, submission: Submission, out: Path) -> Record:
 
 
 def _graded(rest: list[Submission], settings: Settings) -> Iterator[tuple[Submission, Record]]:
+    # contents travel along, for a worker may be on another machine
     tasks = (
         joblib.delayed(_grade_one)(submission, *_content(submission), settings, os.getpid()) for submission in rest
     )
+    # one to a batch: a result is written as soon as it is known, not when several are
     yield from joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks)
 
 
@@ -187,7 +192,7 @@ def _sandbox(trusted: bool) -> "Sandbox":
 
     from .sandbox import Sandbox
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # there is a worker for each core
     return Sandbox(trusted)
 
 
@@ -200,7 +205,7 @@ def _end_with(parent: int) -> None:
             time.sleep(1)
         os._exit(1)
 
-    if os.getppid() == parent:
+    if os.getppid() == parent:  # a Dask worker has another parent
         threading.Thread(target=watch, daemon=True).start()
 
 
@@ -232,6 +237,7 @@ def _check(client: "Client", scheduler: Any) -> None:
     if not client.scheduler_info()["workers"]:
         raise UnusableArguments(f"the Dask scheduler at {scheduler} has no workers")
     try:
+        # as text: a function of the course's could not be sent to where the course is not
         client.run_on_scheduler(exec, IMPORT)
         client.run(exec, IMPORT)
     except ImportError as error:
@@ -258,6 +264,7 @@ def _course_on_the_path() -> Iterator[None]:
 def _limited_memory() -> Iterator[None]:
     """No more memory than one notebook may take. What is started meanwhile has the same limit, and may raise it."""
     before = resource.getrlimit(resource.RLIMIT_AS)
+    # the limit counts addresses, of which PyTorch alone takes most of a gigabyte
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = [limit for limit in before if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min([mapped + MEMORY, *most]), before[1]))

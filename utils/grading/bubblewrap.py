@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 COURSE = Path(__file__).parents[2]
+# of the course, what runs a program; nothing that knows an answer
 SEEN = ("utils/__init__.py", "utils/attempts", "utils/grading/__init__.py", "utils/grading/inside")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache")
 VENV = "/venv"  # not where it really is, which may be below /tmp, where each runner gets a directory of its own
@@ -34,6 +35,7 @@ def check() -> None:
         raise SandboxUnavailable(ADVICE.format(reason=f"{sys.platform} has none."))
     if not shutil.which("bwrap"):
         raise SandboxUnavailable(ADVICE.format(reason="bubblewrap (bwrap) is not installed."))
+    # tried, not asked: kernels, AppArmor and containers each have a way of their own to forbid it
     tried = subprocess.run(command("utils.grading.inside.lockdown"), capture_output=True, text=True, timeout=60)
     if tried.returncode:
         raise SandboxUnavailable(ADVICE.format(reason=tried.stderr.strip().splitlines()[-1]))
@@ -45,6 +47,7 @@ def command(module: str, *arguments: str, trusted: bool = False) -> list[str]:
         return [sys.executable, "-B", "-m", module, *arguments]
     python = f"{VENV}/bin/{Path(sys.executable).name}" if _in_venv() else sys.executable
     return [
+        # --new-session: what runs inside cannot type into the teacher's terminal
         *("bwrap", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox", "--unshare-uts"),
         *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-cgroup-try", *_as_root_or_user()),
         *("--setenv", "HOME", "/tmp", "--setenv", "PATH", "/usr/bin", "--setenv", "OMP_NUM_THREADS", "1"),
@@ -52,6 +55,7 @@ def command(module: str, *arguments: str, trusted: bool = False) -> list[str]:
         *(word for path in SYSTEM if os.path.exists(path) for word in ("--ro-bind", path, path)),
         *_python(),
         *(word for path in SEEN for word in ("--ro-bind", str(COURSE / path), f"/course/{path}")),
+        # read-only at the very end: until then the places of mounts are made in it
         *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/course"),
         *(python, "-B", "-m", module, *arguments),
     ]

@@ -96,7 +96,7 @@ def _write_all(gradebook: Any, places: dict[Place, Record]) -> None:
                 grade = gradebook.find_grade(f"check-{test['name']}", notebook, assignment, student)
                 grade.auto_score, grade.needs_manual_grade = test["score"], False
         commit()
-    except BaseException:
+    except BaseException:  # an interruption, too
         session.rollback()
         raise
     finally:

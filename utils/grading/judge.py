@@ -35,7 +35,7 @@ def grade(content: bytes, file_name: str, sandbox: Sandbox, seed: int, seconds: 
     its check does in the notebook.
     """
     try:
-        with time_limit(READING):
+        with time_limit(READING):  # a file can be made so that the patterns take minutes
             cells = notebook.read(content)
             chapter, odd = notebook.chapter_of(cells, file_name)
             answered = notebook.answers(cells, chapter)
@@ -57,6 +57,7 @@ class _Budget:
     def ask(self, runner: Runner, question: dict[str, Any], end: float) -> Any:
         """Runner.ask, with the seconds in which it has to stop by itself, until the end or until nothing is left."""
         start = time.monotonic()
+        # the grace counts, too, so that nobody overdraws it
         end = min(end, start + self.left - GRACE)
         try:
             return runner.ask(question | {"seconds": max(0.01, end - start)}, end + GRACE)
@@ -82,6 +83,7 @@ class _Examination:
 
     def __init__(self, chapter: Chapter, answered: Answers, sandbox: Sandbox, seed: int, seconds: float):
         self.chapter, self.answered, self.sandbox, self.seed, self.seconds = chapter, answered, sandbox, seed, seconds
+        # one more than exercises: for what cells take beside an endless loop in each
         self.budget = _Budget((len(chapter.blanks) + 1) * (seconds + GRACE))
         self.instead: dict[str, str] = {}  # the course's own answers, for exercises that did not pass
 
@@ -106,7 +108,7 @@ class _Examination:
             return _Tried(None, Kind.UNREAD)
         tried = [self._asked(exercise, whole=False)]
         if tried[0].forgotten:
-            tried.append(self._asked(exercise, whole=True))
+            tried.append(self._asked(exercise, whole=True))  # in a new process, which knows nothing of the first
         return max(tried, key=lambda one: one.worth(exercise))
 
     def _asked(self, exercise: Exercise, whole: bool) -> _Tried:
@@ -122,7 +124,7 @@ class _Examination:
                     runner.close()
             except SandboxFailure as error:
                 failure = error
-        raise NotGraded(f"{exercise.name}: {failure}, {TRIES} times.") from failure
+        raise NotGraded(f"{exercise.name}: {failure}, {TRIES} times.") from failure  # our failure: no zero
 
     def _asked_of(self, runner: Runner, exercise: Exercise, program: dict[str, Any]) -> _Tried:
         try:
@@ -132,7 +134,7 @@ class _Examination:
             return _Tried(None, Kind.CELL_STOPPED)
         except Died:
             return _Tried(None, Kind.CELL_ENDED)
-        except TooLarge as error:
+        except TooLarge as error:  # our own frame's, with all the cells; of Malformed a kind, so it comes first
             raise NotGraded(f"There is more code in it than is read: {error}.") from None
         except Malformed:
             return _Tried(None, Kind.NO_ANSWER)
@@ -153,6 +155,7 @@ class _Examination:
         """The attempt's outcome for each trial, until one is the last: the runner has stopped, died or gone astray."""
         end = time.monotonic() + self.seconds
         for trial in trials:
+            # all that a runner is told: nothing expected, and not the case's name
             question = {
                 "usage": {"use": exercise.usage.use, "in_order": exercise.usage.in_order},
                 "inputs": trial.inputs,
@@ -164,7 +167,7 @@ class _Examination:
             except TimeoutError:
                 outcome = Stopped()
             except (Died, Malformed) as error:
-                outcome = Unanswered(why=verdicts.END[type(error)].words)
+                outcome = Unanswered(why=verdicts.END[type(error)].words)  # our words: a runner's might tell an input
             if time.monotonic() > end and not isinstance(outcome, Unanswered):
                 outcome = Stopped()  # whatever it says, it says it too late
             yield outcome

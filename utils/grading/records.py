@@ -22,6 +22,7 @@ def of_marks(marks: Marks, known: dict[str, Any]) -> Record:
     return {
         "score": marks.score,
         "output": "\n".join(notes),
+        # said, so that no student's words are taken for HTML or Markdown
         "output_format": "text",
         "visibility": "visible",
         "tests": [
@@ -59,7 +60,7 @@ def write(record: Record, folder: Path) -> None:
     """A submission's words and, last, its record, which says that it is done; of an earlier one nothing stays."""
     folder.mkdir(parents=True, exist_ok=True)
     mine, other = (NOT_GRADED, RESULTS) if "not graded" in record else (RESULTS, NOT_GRADED)
-    (folder / other).unlink(missing_ok=True)
+    (folder / other).unlink(missing_ok=True)  # first: killed in between, it is graded again
     write_text(folder / FEEDBACK, words.feedback(record))
     write_text(folder / mine, json.dumps(record, indent=1))
 
@@ -86,16 +87,18 @@ def one_each(records: Iterable[Record], which: str) -> list[Record]:
     One without a mark counts only if there is no other.
     """
     chosen: dict[tuple, Record] = {}
+    # so that the one that counts comes last, and stays in `chosen`
     records = sorted(records, key=lambda record: ("not graded" not in record, _rank(record, which)))
     for record in records:
         known = record["extra_data"]
         chosen[known["student"], known["assignment"], known.get("chapter")] = record
+    # what could not be graded has no chapter, and would stand beside the one that counts
     with_a_mark = {key[:2] for key in chosen if key[2]}
     return [record for key, record in sorted(chosen.items(), key=str) if key[2] or key[:2] not in with_a_mark]
 
 
 def _rank(record: Record, which: str) -> tuple:
-    time = record["extra_data"].get("handed in", "")
+    time = record["extra_data"].get("handed in", "")  # ISO in UTC: in order as text
     return (record["score"], time) if which == "best" and "score" in record else (time,)
 
 
@@ -107,11 +110,11 @@ def sweep(out: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with whole_file(path) as file:
-        file.write(text.encode(errors="replace"))
+        file.write(text.encode(errors="replace"))  # a file's name may hold what is no text
 
 
 def _read(path: Path) -> Record | None:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # damaged: as if there were none, and graded again
         return None

@@ -39,10 +39,10 @@ class Runner:
         """
         token = secrets.token_hex(16)
         try:
-            self._data.settimeout(max(0.001, deadline - time.monotonic()))
+            self._data.settimeout(max(0.001, deadline - time.monotonic()))  # for sending, too: a runner may not read
             wire.send(self._data, (token, question))
             answer = wire.receive(self._data, deadline)
-        except TimeoutError:
+        except TimeoutError:  # an OSError, too, but no end of the runner
             raise
         except (EOFError, OSError) as error:
             raise Died(self._how_it_ended()) from error
@@ -53,7 +53,7 @@ class Runner:
     def wait_until_ready(self) -> None:
         try:
             ready = wire.receive(self._data, time.monotonic() + MAKE)
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError) as error:  # no cell has run yet: this is ours
             raise SandboxFailure("a runner did not start") from error
         if ready != READY:
             raise SandboxFailure("a runner started with something else than itself")
@@ -67,7 +67,7 @@ class Runner:
         try:
             (status,) = ENDED.unpack(self._control.recv(ENDED.size))
         except TimeoutError:
-            return "it hung up"
+            return "it hung up"  # it closed its socket, and lives on
         except (OSError, struct.error) as error:
             raise SandboxFailure("the sandbox ended") from error
         if status == -9:  # a runner cannot do that to itself: it is the first process of its namespace
@@ -93,6 +93,7 @@ class Sandbox:
             self.close()
             raise SandboxFailure("the zygote is gone") from error
         finally:
+            # while we hold these ends, too, that of a runner would go unseen
             data[1].close()
             control[1].close()
         runner = Runner(data[0], control[0])
@@ -123,7 +124,7 @@ class Sandbox:
         self._requests, theirs = socket.socketpair()
         self._requests.settimeout(START)
         arguments = ["utils.grading.inside.zygote", str(theirs.fileno()), *["--trusted"] * self.trusted]
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # not a pipe: nobody reads it, and it would fill up
         self._process = subprocess.Popen(
             bubblewrap.command(*arguments, trusted=self.trusted),
             pass_fds=[theirs.fileno()],
@@ -132,7 +133,7 @@ class Sandbox:
             stderr=self._complaints,
             cwd=bubblewrap.COURSE,
         )
-        theirs.close()
+        theirs.close()  # or the next line would wait for a zygote that is dead
         try:
             started = self._requests.recv(len(REQUEST)) == REQUEST
         except OSError:

@@ -38,6 +38,7 @@ def _what_is_wrong(trial: Trial, outcome: Outcome) -> Kind:
 
 
 def _what_differs(expected: Any, got: Any) -> Kind:
+    # in the order of `compare`: the check in a notebook names the same thing first
     if got is None and expected is not None:
         return Kind.NONE
     if not isinstance(expected, Tensor):
@@ -48,6 +49,6 @@ def _what_differs(expected: Any, got: Any) -> Kind:
         return Kind.SHAPE
     if got.dtype != expected.dtype:
         return Kind.DTYPE
-    if difference(expected, got) is None:
+    if difference(expected, got) is None:  # the values agree, and yet it failed
         return Kind.GRADIENT
     return Kind.NOT_FINITE if (expected.isfinite() & ~got.isfinite()).any() else Kind.VALUES

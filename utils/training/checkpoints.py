@@ -58,18 +58,20 @@ class Checkpoint:
         if not self.path.exists():
             return torch.empty(0)
         try:
+            # to the CPU, for its GPU may not be here; weights only, so that a file from elsewhere runs no code
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             losses, kept = state["losses"], state["about"]
         except Exception:  # torch has many
             raise ValueError(f"{self.path} is no checkpoint, or a broken one; remove it to begin anew") from None
-        self._compare(kept, dict(about) | dict(self.about))
+        self._compare(kept, dict(about) | dict(self.about))  # before anything is loaded: refused, it changes nothing
+        # taken all the same, so that they go on from there; the last one tells whether they are the same
         for _ in range(len(losses)):
             batch = next(batches, ())
         if len(batch) != len(state["batch"]) or not all(map(torch.equal, batch, state["batch"])):
             raise ValueError(f"{self.path} was trained on other batches; use those again, or another file")
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
-        _set_random_state(state["random"])
+        _set_random_state(state["random"])  # last: batches may have drawn
         return losses
 
     def _compare(self, kept: Mapping, wanted: Mapping) -> None:

@@ -93,12 +93,15 @@ class _Adam:
             raise ValueError(f"{kind} has no parameters that require gradients: there is nothing to train")
         self.place, self.precision, self.clip = self.parameters[0].device, precision, clip
         self.seeds = len(model.seeds) if isinstance(model, Seeds) else None
+        # without weight decay it is Adam, to the last bit
         self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, betas=betas, weight_decay=weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
+            # steps count from 0: without + 1 the first would go nowhere
             lambda step: min(1.0, (step + 1) / max(1, warm_up)) * (1 - step / steps if decay else 1.0),
         )
         self.parts: dict[str, Stateful] = {"model": model, "optimizer": self.optimizer, "schedule": self.schedule}
+        # with the shapes: a file of another model is refused before anything of it is loaded
         self.about: dict[str, Any] = {f"shape of {name}": list(one.shape) for name, one in model.named_parameters()}
         self.about |= {"number of steps": steps, "rate": rate, "warm-up": warm_up, "decay": decay, "clip": clip}
         self.about |= {"betas": list(betas), "weight decay": weight_decay, "precision": str(precision)}
@@ -107,8 +110,8 @@ class _Adam:
         """One step down the loss, which is returned as it was before."""
         with torch.autocast(self.place.type, self.precision, enabled=self.precision != torch.float32):
             now = loss(forward, *(tensor.to(self.place) for tensor in batch))
-        self.optimizer.zero_grad()
-        now.sum().backward()
+        self.optimizer.zero_grad()  # before, so that gradients which the model came with do not count
+        now.sum().backward()  # over seeds: no loss depends on another seed's parameters
         if self.clip:
             _clip(self.parameters, self.clip, self.seeds)
         self.optimizer.step()
@@ -133,6 +136,7 @@ def _next(batches: Iterator[Batch], step: int, steps: int) -> Batch:
 
 def _shown(progress: tqdm, losses: list[Tensor]) -> float:
     """The mean of the last losses, which the bar shows now. Raises FloatingPointError if it is not finite."""
+    # .item() waits for a GPU, so it is not asked at each step; a single NaN makes the mean one
     recent = torch.stack(losses[-SMOOTHED:]).mean().item()
     if not math.isfinite(recent):
         raise FloatingPointError(f"the loss is {recent} after {len(losses)} steps")
@@ -150,8 +154,9 @@ def _clip(parameters: Sequence[Tensor], length: float, seeds: int | None) -> Non
         nn.utils.clip_grad_norm_(parameters, length)
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    # for each seed what clip_grad_norm_ does for a model: one length over all its parameters
     squares = [gradient.reshape(seeds, -1).square().sum(1) for gradient in gradients]
     norms = functools.reduce(torch.add, squares).sqrt()  # (S,)
-    factors = (length / norms.clamp(min=length)).detach()
+    factors = (length / norms.clamp(min=length)).detach()  # at most 1: none is lengthened
     for gradient in gradients:
         gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

@@ -21,7 +21,7 @@ class Seeds(nn.Module):
     def __init__(self, build: Callable[[], nn.Module], seeds: Sequence[int] = range(5)):
         super().__init__()
         built = []
-        with torch.random.fork_rng():
+        with torch.random.fork_rng():  # the notebook's own numbers go on as they were
             for seed in seeds:
                 torch.manual_seed(seed)
                 built.append(build())
@@ -31,6 +31,7 @@ class Seeds(nn.Module):
         self._together = True
         self._names, self._buffer_names = list(stacked), list(buffers)
         for i, buffer in enumerate(buffers.values()):
+            # numbered, for a buffer's name may hold no dot
             self.register_buffer(f"buffer_{i}", buffer)
         self.stacked = nn.ParameterList(nn.Parameter(x, requires_grad=x.requires_grad) for x in stacked.values())
 
@@ -43,6 +44,7 @@ class Seeds(nn.Module):
 
         if self._together:
             try:
+                # different: dropout draws for each seed by itself
                 return torch.vmap(one, randomness="different")(parameters, buffers, *inputs)
             except RuntimeError:  # either vmap's, or the model's own, which is raised again below
                 self._together = False
@@ -69,5 +71,6 @@ class Seeds(nn.Module):
         one = copy.deepcopy(self._one[0])
         own = [*one.named_parameters(), *one.named_buffers()]
         for name, tensor in own:
+            # the data only: parameters that are shared stay shared
             tensor.data = (parameters | buffers)[name][place].detach().clone()
         return one

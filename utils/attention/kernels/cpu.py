@@ -75,6 +75,7 @@ def _score_gradients(
         arrays = query, key, sign, shifts, LIMITS
     threads.run(loop, tasks, query.size * keys, *arrays, slopes, seen, score_vector, query_grad, key_grad, vector_sums)
     vector_grad = vector_sums.sum(0).astype(f32)
+    # Σ s tanh = sign Σ s (1 - 2r), and the slopes s of a row add up to nothing
     return query_grad, key_grad, vector_grad if shifts is None else -2 * sign * vector_grad
 
 
@@ -84,18 +85,18 @@ def _seen(mask: Tensor | None, batch: int, queries: int, keys: int) -> tuple[Arr
         return np.ones((1, 1, keys), np.uint8), np.full((batch, queries), keys)
     array = mask[(None,) * (3 - mask.ndim)].expand(-1, -1, keys).to(torch.uint8).contiguous().numpy()
     seen = (array * np.arange(1, keys + 1)).max(-1)
-    return array, np.broadcast_to(seen, (batch, queries)).copy()
+    return array, np.broadcast_to(seen, (batch, queries)).copy()  # read-only, it would be another type to numba
 
 
 def _array(tensor: Tensor) -> Array:
-    return tensor.detach().resolve_neg().contiguous().numpy()
+    return tensor.detach().resolve_neg().contiguous().numpy()  # numpy() refuses what is negative by a mere flag
 
 
 class _AdditiveAttention(torch.autograd.Function):
     """Context and weights. Gradients of gradients come from the plain formula."""
 
     @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # or autocast takes the product in bfloat16
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -103,14 +104,14 @@ class _AdditiveAttention(torch.autograd.Function):
         array, ctx.shifts = _weights(_array(query), _array(key), _array(score_vector), ctx.bytes, ctx.seen)
         weights = torch.from_numpy(array)
         ctx.save_for_backward(query, key, value, score_vector, mask, weights)
-        ctx.set_materialize_grads(False)
+        ctx.set_materialize_grads(False)  # no (B, Tq, Tk) zeros for weights that no loss uses
         return torch.bmm(weights, value), weights
 
     @staticmethod
     @custom_bwd(device_type="cpu")
     def backward(ctx: Any, context_grad: Tensor | None, weights_grad: Tensor | None) -> tuple[Tensor | None, ...]:
         query, key, value, score_vector, mask, weights = ctx.saved_tensors
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled():  # create_graph: these gradients will be differentiated
             inputs = query, key, value, score_vector
             return *differentiable_gradients(inputs, mask, context_grad, weights_grad), None
 
@@ -142,6 +143,7 @@ def compile_once() -> None:
     query, key, score_vector = np.ones((1, FEW_QUERIES + 1, 1), f32), np.ones((1, 1, 1), f32), np.ones(1, f32)
     mask, seen = _seen(None, 1, FEW_QUERIES + 1, 1)
     slopes = np.ones((1, cpu_loops.ROWS, 1), f32)
+    # many queries and a single one: both ways, forward and backward
     for some in (query, np.ascontiguousarray(query[:, :1])):
         _, shifts = _weights(some, key, score_vector, mask, seen)
         _score_gradients(some, key, score_vector, slopes, seen, shifts)
@@ -150,5 +152,6 @@ def compile_once() -> None:
 def _compiled_before(loop: Any) -> bool:
     """Whether numba's cache on disk has an entry for a loop, in this version of Python."""
     code, version = loop.py_func.__code__, "".join(map(str, sys.version_info[:2]))
+    # as numba names its files: another line or another Python finds none of these
     index = f"*.{loop.__name__}-{code.co_firstlineno}.py{version}.nbi"
     return any(Path(loop.stats.cache_path).glob(index))

@@ -30,6 +30,7 @@ ROUNDING = f32(1.5 * 2**23)  # adding it leaves no room for a fraction
 SATURATED = f32(9)  # tanh(9) is 1 in float32, and so is its fraction below
 
 # `contract` allows fused multiply-adds, `nsz` ignores the sign of zero. Nothing that changes a NaN or an order of sums.
+# numpy's error model: Python's tests each division for zero, which keeps the loops scalar.
 exact = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True, cache=True)
 # `reassoc` lets a sum be kept in several partial sums: for dot products along the channels.
 reordered = numba.njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"}, nogil=True, cache=True)
@@ -103,13 +104,13 @@ def fold(score_vector, sign, heights, centre):
 
     sign (A,) is ±1, heights (A padded to GROUP) 1/|w|, centre (groups,) half the sum of a group's |w|.
     """
-    size = f32(1e-30)
+    size = f32(1e-30)  # not 0, by which a score vector of zeros would be divided
     for h in range(score_vector.shape[0]):
         w = abs(score_vector[h])
         size = w if not w <= size else size  # also a NaN
     centre[:] = ZERO
     for h in range(heights.shape[0]):
-        relative = ONE / LARGEST_OF_FOUR
+        relative = ONE / LARGEST_OF_FOUR  # of a channel that pads: its term is tiny, and the same for every key
         if h < score_vector.shape[0]:
             w = score_vector[h] / size
             sign[h] = -ONE if w < ZERO else ONE
@@ -133,6 +134,7 @@ def middles(start, stop, key, step, middle, distance):
                 low[h] = x if x < low[h] or x != x else low[h]  # a NaN stays
                 high[h] = x if x > high[h] or x != x else high[h]
         for h in range(low.shape[0]):
+            # halved first: two huge numbers may add up to infinity
             m = step * np.rint((low[h] / TWO + high[h] / TWO) / step)
             high[h] = max(high[h] - m, m - low[h])
             low[h] = m
@@ -221,17 +223,19 @@ def _softmax(row, mask, limit, scale):
         row[j] = scale * row[j] if mask[j] else -f32(np.inf)
     largest = _largest(row, limit) if limit else ZERO
     for j in range(limit):
+        # below -87 there is no exponent left for `_exp`; a NaN passes both, and makes the whole row one by the total
         below = row[j] - largest
         row[j] = ZERO if below < -f32(87) or not mask[j] else _exp(_clip(below, f32(87)))
     total = _sum(row, limit)
     for j in range(limit):
-        row[j] = row[j] / total if mask[j] else ZERO
+        row[j] = row[j] / total if mask[j] else ZERO  # what is masked stays 0 in a row of NaN, too
     for j in range(limit, row.shape[0]):
         row[j] = ZERO
 
 
 @exact
 def _fill(out, x):
+    # and not `out[:] = x`: array expressions double the time to compile all this
     for t in range(out.shape[0]):
         for h in range(out.shape[1]):
             out[t, h] = x
@@ -261,7 +265,7 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
     block = np.empty((KEYS, CHANNELS), f32)
     rows = np.empty((blocks, ROWS, CHANNELS), f32)
     sums = np.empty(ROWS * KEYS, f32)
-    ready = -1
+    ready = -1  # a batch's tasks are neighbours: its keys are prepared once for all of them
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
         if b != ready:
@@ -276,7 +280,7 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
             _tile_sums(rows, tiles[tile], heights, centre, sums)
             for r in range(here):
                 for j in range(min(KEYS, keys - first)):
-                    out[b, row + r, first + j] = TWO * sums[r * KEYS + j]
+                    out[b, row + r, first + j] = TWO * sums[r * KEYS + j]  # here, since twice the scale may be infinite
         for i in range(row, row + here):
             _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], -scale)
 
@@ -321,6 +325,7 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
     exp_query, query_sums = np.empty((rows, CHANNELS), f32), np.empty((rows, CHANNELS), f32)
     exp_key, key_sums = np.empty((keys, CHANNELS), f32), np.empty((keys, CHANNELS), f32)
     sums = np.empty((ROWS + 1) * CHANNELS, f32)
+    # channels do not mix: no two tasks add to one number, so no thread has to wait for another
     for task in range(start, stop):
         b, first = task // blocks, task % blocks * CHANNELS
         channels = min(CHANNELS, width - first)
@@ -343,6 +348,7 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
                     for h in range(CHANNELS):
                         query_sums[row + r, h] += sums[r * CHANNELS + h]
                 for h in range(channels):
+                    # into float64: over many strips float32 would lose digits
                     vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
         _scale(FOUR, query_sums, factor, first, channels, query_grad[b])
         _scale(FOUR, key_sums, factor, first, channels, key_grad[b])
@@ -354,13 +360,14 @@ def _scale(times, sums, factor, first, channels, out):
     first, channels = unsigned(first), unsigned(channels)
     for t in range(out.shape[0]):
         for h in range(channels):
-            out[t, first + h] = factor[first + h] * (times * sums[t, h])
+            out[t, first + h] = factor[first + h] * (times * sums[t, h])  # in this order: 4 |w| may be infinite
 
 
 @reordered
 def _direct_score(query, key, score_vector):
     """Σ_h w_h tanh(q_h + k_h) for rows of any finite size; channels share a division in pairs."""
     widest_registers()
+    # halves, not neighbours: both are read without gaps
     half = query.shape[0] // 2
     q0, q1, k0, k1 = query[:half], query[half:], key[:half], key[half:]
     w0, w1 = score_vector[:half], score_vector[half:]
@@ -407,6 +414,7 @@ def direct_gradients(start, stop, query, key, slopes, seen, factor, query_grad, 
     """
     width = query.shape[2]
     sums = np.empty(width, f32)
+    # a whole batch is a task, for all of its queries add to the same keys
     for b in range(start, stop):
         _fill(query_grad[b], ZERO)
         _fill(key_grad[b], ZERO)

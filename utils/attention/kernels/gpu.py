@@ -22,7 +22,7 @@ def additive_attention(
     query: Tensor, key: Tensor, value: Tensor, score_vector: Tensor, mask: Tensor | None, return_weights: bool
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The context (B, Tq, Dv) of inputs on a GPU, in float32, bfloat16 or float16, and the weights if asked for."""
-    with torch.cuda.device_of(query):
+    with torch.cuda.device_of(query):  # Triton launches on the current device, whichever the inputs are on
         context, weights = _AdditiveAttention.apply(query, key, value, score_vector, mask, return_weights)
     return (context, weights) if return_weights else context
 
@@ -43,7 +43,7 @@ class _Folded(NamedTuple):
 def _fold(query: Tensor, key: Tensor, score_vector: Tensor) -> _Folded:
     query, key, score_vector = query.float(), key.float(), score_vector.float()
     size = score_vector.abs().amax().clamp_min(1e-30).reshape(1)
-    sign = torch.where(score_vector < 0, -1.0, 1.0).float()
+    sign = torch.where(score_vector < 0, -1.0, 1.0).float()  # whatever the default type is
     shift = STEP * torch.round((key.amin(1, True) / 2 + key.amax(1, True) / 2) / STEP)  # (B, 1, A)
     distance = (key - shift).abs().amax(-1)  # (B, Tk)
     padded = F.pad(distance, (0, -key.size(1) % COLUMNS)).unflatten(1, (-1, COLUMNS))
@@ -69,6 +69,7 @@ def _packed(x: Tensor, multiple: int) -> Tensor:
 def _score_arguments(folded: _Folded, query: Tensor, key: Tensor, score_vector: Tensor) -> tuple[tuple, tuple]:
     """The tensors and the sizes that every kernel with scores begins with."""
     scale = gpu_kernels.SCALE.value
+    # a channel that pads has the largest height: its term is the same for every key
     relative = F.pad(folded.relative, (0, -query.size(2) % 4), value=scale * scale)
     exp_query = _packed(folded.exp_query * (scale / folded.relative), ROWS)
     exp_key = _packed(folded.exp_key * scale, COLUMNS)

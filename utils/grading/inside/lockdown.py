@@ -14,7 +14,7 @@ import resource
 import pyseccomp
 
 MEMORY = 1 << 30  # bytes beyond what the process has mapped at the start
-DISK = "size=64m,nr_inodes=4k,mode=1777"
+DISK = "size=64m,nr_inodes=4k,mode=1777"  # empty files take no size, but memory: they are counted
 CPU_SECONDS = 600  # behind the judge's own clock, should that fail
 THREADS = 16
 NOBODY = 65534
@@ -59,6 +59,7 @@ def enter_namespaces() -> None:
     """Fresh user, mount, network and IPC namespaces; the next child is the first process of a fresh pid namespace."""
     uid, gid = os.getuid(), os.getgid()
     _checked("unshare", _libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC))
+    # setgroups first: before that the kernel takes no gid_map from an ordinary user
     for name, line in (("setgroups", "deny"), ("uid_map", f"1000 {uid} 1"), ("gid_map", f"1000 {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(line)
@@ -66,6 +67,7 @@ def enter_namespaces() -> None:
 
 def lock() -> None:
     """Private scratch space, limits, no capabilities, few system calls. For good: there is no way back."""
+    # in this order: there is no /proc after the mounts, and the filter refuses all that stands above it
     mapped = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     _mount_scratch()
     _limit(mapped + MEMORY)
@@ -115,6 +117,7 @@ def _filter_calls() -> None:
     calls = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
     for name in ALLOWED:
         _allow(calls, name)
+    # threads, no processes: RLIMIT_NPROC does nothing for root
     _allow(calls, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, CLONE_THREAD))
     _allow(calls, "prctl", pyseccomp.Arg(0, pyseccomp.EQ, PR_SET_NAME))
     _allow(calls, "prlimit64", pyseccomp.Arg(2, pyseccomp.EQ, 0))  # to ask, not to set

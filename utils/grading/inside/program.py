@@ -56,10 +56,12 @@ def program(cells: Sequence[tuple[Sequence[str], str]], exercise: str, horizon: 
             place = len(statements)
             statements.append(statement)
             binds = statement.binds - elsewhere
+            # what this cell has of an exercise that others answer is left to those
             if exercise in names and (binds or not statement.binds):
                 own.append(place)
             for name in binds | statement.changes:
                 makers[name].append((i, place))
+    # `torch.f(x)` looks like a change of torch; if it were one, each such line would be run
     imported = {name for statement in statements if statement.imports for name in statement.binds}
 
     def made_by(name: str) -> list[int]:
@@ -101,11 +103,13 @@ def _without_magic(source: str) -> str:
 def _described(code: ast.stmt) -> Statement:
     if isinstance(code, ast.ImportFrom) and (code.module == "__future__" or code.names[0].name == "*"):
         return Statement(code, frozenset({ALWAYS}), frozenset(), frozenset())
+    # of this statement alone, and as text, for symtable takes no tree
     top = symtable.symtable(ast.unparse(code), "cell", "exec")
     binds = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     needs = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
     for table in _inner(top):
         needs |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+        # `global a` in a function: who needs a needs the function
         binds |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_declared_global()}
     return Statement(code, frozenset(binds), frozenset(_changed(code)), frozenset(needs))
 

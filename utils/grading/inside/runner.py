@@ -38,7 +38,7 @@ def serve(sock: socket.socket) -> None:
         )
         try:
             send(sock, (token, as_data(outcome)))
-        except TooLarge:
+        except TooLarge:  # unsaid, it would end this process, as if the program had done so
             send(sock, (token, {"too large": True}))
 
 
@@ -51,7 +51,7 @@ def load(
     As in a notebook, a statement that fails keeps no other from running; and it is tried again when the others have
     run, for cells may have been moved. After so many seconds, what is defined by then has to do.
     """
-    namespace: dict[str, Any] = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in a notebook
     problems: list[str] = []
     lost: list[str] = []
     flags = 0
@@ -59,14 +59,15 @@ def load(
         statements = (everything if whole else program)(cells, exercise, horizon)
         with torch_as_usual(), time_limit(seconds):
             while statements:
-                problems, failed = [], []
+                problems, failed = [], []  # what a second round mends is no problem
                 for statement in statements:
                     if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                        # statements are compiled one by one, and what comes from the future holds for those below
                         flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
                     try:
                         code = compile(ast.Module([statement], []), f"<{exercise}>", "exec", flags, dont_inherit=True)
                         exec(code, namespace)
-                    except TimeLimit:
+                    except TimeLimit:  # not this statement's own error: the time of all is over
                         raise
                     except BaseException as error:  # a cell may raise anything, SystemExit too
                         failed.append(statement)

@@ -89,9 +89,10 @@ def _header(blob: bytes) -> int:
 
 def _exactly(sock: socket.socket, count: int, deadline: float | None) -> bytes:
     body = bytearray()
+    # grown as it comes: a size that is only said sets nothing aside
     while len(body) < count:
         if deadline is not None:
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            sock.settimeout(max(0.001, deadline - time.monotonic()))  # anew: a frame that trickles would last for ever
         piece = sock.recv(min(count - len(body), 1 << 20))
         if not piece:
             raise EOFError("the other side is gone")
@@ -118,15 +119,18 @@ def _fold(value: Any, tensors: dict[str, Tensor], depth: int) -> Any:
 def _fold_tensor(value: Tensor, tensors: dict[str, Tensor]) -> dict[str, str]:
     if value.layout != torch.strided or value.device.type != "cpu" or value.is_complex():
         return {"other": f"{value.layout} tensor on {value.device}"}
+    # before the copy: a single number, expanded, has any shape
     if value.numel() * value.element_size() > MOST_TENSORS:
         raise TooLarge(f"a tensor of shape {tuple(value.shape)} is more than a frame may hold")
     name = str(len(tensors))
+    # safetensors refuses tensors that share memory or leave gaps
     tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
     return {"tensor": name}
 
 
 def _fold_number(value: numbers.Real) -> int | float | dict[str, str]:
     number = int(value) if isinstance(value, numbers.Integral) else float(value)
+    # Python refuses to write out a number of more than 4300 digits
     return number if isinstance(number, float) or number.bit_length() < 4096 else {"other": "enormous int"}
 
 

@@ -80,6 +80,7 @@ def _run(data: socket.socket, lockdown: ModuleType | None) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
+    # the zygote's sockets, too: a program writes to every descriptor it finds
     os.closerange(3, data.fileno())
     os.closerange(data.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     if lockdown:
