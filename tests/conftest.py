@@ -44,6 +44,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: "/variants/" not in item.nodeid)  # the longest go first
     for position in reversed(range(len(items))):
         cell = getattr(items[position], "cell", None)
         marks = cell.metadata.get("nbgrader", {}) if cell is not None else {}

@@ -250,13 +250,20 @@ class Exercise:
 
     def _trial(self, case: Case, lot: Generator) -> Trial:
         with torch_as_usual():  # a notebook may have set another default dtype
-            inputs = case.inputs(lot)
+            try:
+                inputs = case.inputs(lot)
+            except Exception as error:
+                raise RuntimeError(f"case {case.name!r} of {self.name} cannot be drawn: {error}") from error
             cotangent_seed = int(torch.randint(2**62, (), generator=lot))
         reference = functools.partial(self.usage, self.reference)
         # no limit: PyTorch's first optimizer takes seconds to import, many on a busy machine
         expected = run(reference, inputs, case.grad, cotangent_seed, seconds=None)
-        if not isinstance(expected, Returned) or expected.changed:
-            raise RuntimeError(f"the reference of {self.name} fails on {case.name!r}: {expected}")
+        if not isinstance(expected, Returned):
+            why = f"it raises {expected.error}" if isinstance(expected, Raised) else expected
+            raise RuntimeError(f"the reference of {self.name} fails on {case.name!r}: {why}")
+        if expected.changed:
+            names = " and ".join(expected.changed)
+            raise RuntimeError(f"the reference of {self.name} fails on {case.name!r}: it changes its input {names}")
         return Trial(case, inputs, cotangent_seed, expected)
 
     def _attempts(self, attempt: Callable, trials: Sequence[Trial]) -> Iterator[Outcome]:
