@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from utils import attention
@@ -27,7 +27,12 @@ def lookups(draw_from):
     return (*query, queries, width), (*key, keys, width), (*key, keys, values), mask
 
 
+def largest_score(query, key, scale):
+    return query.norm(dim=-1).max().item() * key.norm(dim=-1).max().item() * (scale or query.size(-1) ** -0.5)
+
+
 @settings(max_examples=80, deadline=None)
+@example(shapes=((8, 7), (8, 7), (8, 7), (8, 8)), causal=True, scale=2.0, dtype=torch.float16, seed=8)
 @given(
     shapes=lookups(),
     causal=st.booleans(),
@@ -45,12 +50,13 @@ def test_agrees_with_the_formula(shapes, causal, scale, dtype, seed):
     options = {"mask": mask, "causal": causal, "scale": scale}
     context = attention.dot_product_attention(*inputs, **options)
     exact = reference.dot_product_attention(*exact_inputs, **options)
+    steep = max(1.0, largest_score(*exact_inputs[:2], scale) / 4)  # scores are rounded by so much more as they grow
     grad = draw(*exact.shape, seed=seed, dtype=torch.float64)
     found = torch.autograd.grad(context, inputs, grad.to(dtype))
     expected = torch.autograd.grad(exact, exact_inputs, grad)
     assert context.dtype == dtype
     for ours, value in zip((context, *found), (exact, *expected), strict=True):
-        allowed = TOLERANCE[dtype] * max(1.0, value.abs().max().item())
+        allowed = TOLERANCE[dtype] * steep * max(1.0, value.abs().max().item())
         torch.testing.assert_close(ours.double(), value, rtol=0, atol=allowed)
 
 

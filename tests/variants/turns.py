@@ -5,14 +5,17 @@ from collections import defaultdict
 
 from utils import exercises
 
+AT_EACH_CALL = {"sample"}  # which two cells alone call, and which draws, so that no two calls are compared
+
 CALLED = defaultdict(list)  # by exercise, the indices of its variants
 _now = {}  # by exercise, the index of the one whose turn it is
+_checked = set()
 
 
 def in_turn(name, first):
-    """A function that is one variant, from the first on, until a cell has called it, and then the next; a class is one.
+    """A function that is the first in its check, and then each in turn; of classes that one, as a training wants it.
 
-    Within a cell it stays the same: some rest on what their last call has left. So do the models of one training.
+    Within a cell it stays the same: some rest on what their last call has left, and some results are compared exactly.
     """
     variants = exercises.get(name).variants
     _now[name] = first % len(variants)
@@ -20,8 +23,11 @@ def in_turn(name, first):
         return _noted(name, _now[name], variants[_now[name]])
 
     def program(*arguments, **named):
-        CALLED[name].append(_now[name])
-        return variants[_now[name]](*arguments, **named)
+        index = _now[name]
+        CALLED[name].append(index)
+        if name in _checked & AT_EACH_CALL:
+            _now[name] = (index + 1) % len(variants)
+        return variants[index](*arguments, **named)
 
     return program
 
@@ -40,12 +46,14 @@ def _noted(name, index, variant):
 
 
 def next_cell():
-    """Whoever was called in the cell before gives way to the next."""
-    for name, indices in CALLED.items():
-        if indices and indices[-1] == _now[name]:
+    """Whoever was called in the last cell gives way to the next."""
+    for name in CALLED.keys() - AT_EACH_CALL:
+        if CALLED[name][-1:] == [_now[name]]:
             _now[name] = (_now[name] + 1) % len(exercises.get(name).variants)
 
 
-def checked(name):
-    """What its check has called does not count."""
+def checked(name, first):
+    """What its check has called does not count, nor whose turn it is then."""
+    _checked.add(name)
     CALLED[name].clear()
+    _now[name] = first % len(exercises.get(name).variants)

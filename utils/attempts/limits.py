@@ -37,7 +37,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
     previous = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # real time: one that sleeps is stopped, too
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)  # real time, which passes in a sleep, too
         yield
     finally:
         while True:

@@ -64,7 +64,7 @@ def additive_attention(
     if way == "plain":
         context, weights = reference.additive_attention(query, key, value, score_vector, mask, return_weights=True)
     else:
-        from .kernels import cpu  # here, too: numba takes a while to import
+        from .kernels import cpu
 
         context, weights = cpu.additive_attention(query, key, value, score_vector, mask)
     return (context.to(dtype), weights.to(dtype)) if return_weights else context.to(dtype)

@@ -126,7 +126,6 @@ def _values_difference(expected: Tensor, got: Tensor, what: str) -> str:
             return f"{what} should sum to 1 along dim {dim}; it sums to {_number(sums[wrong][0])} there."
     gap = (got - expected).abs()
     place = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    # as many as it takes for the two to look different
     digits = next((d for d in (4, 8) if _number(got[place], d) != _number(expected[place], d)), 17)
     return f"{what} is {_number(got[place], digits)}{_at(place)}, where {_number(expected[place], digits)} is expected."
 

@@ -214,7 +214,7 @@ class Exercise:
                 message = UNFINISHED.format(outcome.unattempted) if begun else UNATTEMPTED
                 return Verdict(message, len(trials), attempted=False)
             if isinstance(outcome, Stopped | Unanswered):
-                break  # its time or its process is gone
+                break
         outcomes += [NOT_ASKED] * (len(trials) - len(outcomes))
         sentences = [disagreement(trial.expected, outcome) for trial, outcome in zip(trials, outcomes, strict=True)]
         wrong = {i: sentence for i, sentence in enumerate(sentences) if sentence}

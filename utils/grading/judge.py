@@ -57,7 +57,6 @@ class _Budget:
     def ask(self, runner: Runner, question: dict[str, Any], end: float) -> Any:
         """Runner.ask, with the seconds in which it has to stop by itself, until the end or until nothing is left."""
         start = time.monotonic()
-        # the grace counts, too, so that nobody overdraws it
         end = min(end, start + self.left - GRACE)
         try:
             return runner.ask(question | {"seconds": max(0.01, end - start)}, end + GRACE)
@@ -134,7 +133,7 @@ class _Examination:
             return _Tried(None, Kind.CELL_STOPPED)
         except Died:
             return _Tried(None, Kind.CELL_ENDED)
-        except TooLarge as error:  # our own frame's, with all the cells; of Malformed a kind, so it comes first
+        except TooLarge as error:  # our own frame was; a kind of Malformed, so it comes first
             raise NotGraded(f"There is more code in it than is read: {error}.") from None
         except Malformed:
             return _Tried(None, Kind.NO_ANSWER)

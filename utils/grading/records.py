@@ -98,7 +98,7 @@ def one_each(records: Iterable[Record], which: str) -> list[Record]:
 
 
 def _rank(record: Record, which: str) -> tuple:
-    time = record["extra_data"].get("handed in", "")  # ISO in UTC: in order as text
+    time = record["extra_data"].get("handed in", "")
     return (record["score"], time) if which == "best" and "score" in record else (time,)
 
 

@@ -93,7 +93,7 @@ class Sandbox:
             self.close()
             raise SandboxFailure("the zygote is gone") from error
         finally:
-            # while we hold these ends, too, that of a runner would go unseen
+            # while we held a copy of its end, a runner that dies would not be seen to hang up
             data[1].close()
             control[1].close()
         runner = Runner(data[0], control[0])

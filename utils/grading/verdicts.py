@@ -49,6 +49,6 @@ def _what_differs(expected: Any, got: Any) -> Kind:
         return Kind.SHAPE
     if got.dtype != expected.dtype:
         return Kind.DTYPE
-    if difference(expected, got) is None:  # the values agree, and yet it failed
+    if difference(expected, got) is None:
         return Kind.GRADIENT
     return Kind.NOT_FINITE if (expected.isfinite() & ~got.isfinite()).any() else Kind.VALUES

@@ -157,6 +157,6 @@ def _clip(parameters: Sequence[Tensor], length: float, seeds: int | None) -> Non
     # for each seed what clip_grad_norm_ does for a model: one length over all its parameters
     squares = [gradient.reshape(seeds, -1).square().sum(1) for gradient in gradients]
     norms = functools.reduce(torch.add, squares).sqrt()  # (S,)
-    factors = (length / norms.clamp(min=length)).detach()  # at most 1: none is lengthened
+    factors = (length / norms.clamp(min=length)).detach()
     for gradient in gradients:
         gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

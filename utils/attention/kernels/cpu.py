@@ -143,7 +143,6 @@ def compile_once() -> None:
     query, key, score_vector = np.ones((1, FEW_QUERIES + 1, 1), f32), np.ones((1, 1, 1), f32), np.ones(1, f32)
     mask, seen = _seen(None, 1, FEW_QUERIES + 1, 1)
     slopes = np.ones((1, cpu_loops.ROWS, 1), f32)
-    # many queries and a single one: both ways, forward and backward
     for some in (query, np.ascontiguousarray(query[:, :1])):
         _, shifts = _weights(some, key, score_vector, mask, seen)
         _score_gradients(some, key, score_vector, slopes, seen, shifts)

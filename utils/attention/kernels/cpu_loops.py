@@ -223,7 +223,7 @@ def _softmax(row, mask, limit, scale):
         row[j] = scale * row[j] if mask[j] else -f32(np.inf)
     largest = _largest(row, limit) if limit else ZERO
     for j in range(limit):
-        # below -87 there is no exponent left for `_exp`; a NaN passes both, and makes the whole row one by the total
+        # below -87 `_exp` has no exponent left; a NaN passes all this, makes the total NaN, and by it the row
         below = row[j] - largest
         row[j] = ZERO if below < -f32(87) or not mask[j] else _exp(_clip(below, f32(87)))
     total = _sum(row, limit)

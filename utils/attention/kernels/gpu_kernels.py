@@ -127,7 +127,7 @@ def context_kernel(
     Keys come in tiles, and what is summed so far is rescaled when a larger score appears, so no (Tq, Tk) is kept.
     A value of up to WIDTH channels is summed in registers, a wider one in PARTS in the output itself.
     """
-    row, batch = tl.program_id(0) * ROWS, tl.program_id(1).to(tl.int64)  # 64 bits, as for the mask
+    row, batch = tl.program_id(0) * ROWS, tl.program_id(1).to(tl.int64)
     i, d = row + tl.arange(0, ROWS), tl.arange(0, WIDTH)
     largest = tl.full((ROWS,), float("-inf"), tl.float32)
     total = tl.zeros((ROWS,), tl.float32)

@@ -67,7 +67,7 @@ def enter_namespaces() -> None:
 
 def lock() -> None:
     """Private scratch space, limits, no capabilities, few system calls. For good: there is no way back."""
-    # in this order: there is no /proc after the mounts, and the filter refuses all that stands above it
+    # in this order: after the mounts there is no /proc to read, and the filter would refuse the others
     mapped = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     _mount_scratch()
     _limit(mapped + MEMORY)

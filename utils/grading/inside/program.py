@@ -103,7 +103,6 @@ def _without_magic(source: str) -> str:
 def _described(code: ast.stmt) -> Statement:
     if isinstance(code, ast.ImportFrom) and (code.module == "__future__" or code.names[0].name == "*"):
         return Statement(code, frozenset({ALWAYS}), frozenset(), frozenset())
-    # of this statement alone, and as text, for symtable takes no tree
     top = symtable.symtable(ast.unparse(code), "cell", "exec")
     binds = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     needs = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}

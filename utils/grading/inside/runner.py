@@ -51,7 +51,7 @@ def load(
     As in a notebook, a statement that fails keeps no other from running; and it is tried again when the others have
     run, for cells may have been moved. After so many seconds, what is defined by then has to do.
     """
-    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in a notebook
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     problems: list[str] = []
     lost: list[str] = []
     flags = 0
@@ -59,7 +59,7 @@ def load(
         statements = (everything if whole else program)(cells, exercise, horizon)
         with torch_as_usual(), time_limit(seconds):
             while statements:
-                problems, failed = [], []  # what a second round mends is no problem
+                problems, failed = [], []  # what another round mends is no problem
                 for statement in statements:
                     if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
                         # statements are compiled one by one, and what comes from the future holds for those below
