@@ -6,15 +6,20 @@ import re
 import time
 
 PATIENCE = 300_000  # milliseconds: a slow machine is no failure
-RUN_ALL = """async () => {
+READY = """
     const app = window.jupyterapp;
     await app.restored;
     const panel = app.shell.currentWidget;
     await panel.context.ready;
     await panel.sessionContext.ready;
     await panel.sessionContext.session.kernel.info;
+"""
+RUN_ALL = (
+    f"async () => {{{READY}"
+    + """
     await app.commands.execute("notebook:run-all-cells");
 }"""
+)
 IN_KERNEL = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const future = kernel.requestExecute({ code, store_history: false });
@@ -33,19 +38,16 @@ EDIT_CELL = """async (id) => {
     notebook.mode = "edit";
     notebook.activeCell.editor.focus();
 }"""
-RUN_TO_THE_FIGURE = """async () => {
-    const app = window.jupyterapp;
-    await app.restored;
-    const panel = app.shell.currentWidget;
-    await panel.context.ready;
-    await panel.sessionContext.ready;
-    await panel.sessionContext.session.kernel.info;
+RUN_TO_THE_FIGURE = (
+    f"async () => {{{READY}"
+    + """
     const cells = panel.content.widgets;
     const figure = cells.findIndex((cell) => cell.model.sharedModel.getSource().includes("figure = widgets."));
     panel.content.activeCellIndex = figure + 1;
     await app.commands.execute("notebook:run-all-above");
     return cells.slice(0, figure + 1).every((cell) => cell.model.type !== "code" || cell.model.executionCount > 0);
 }"""
+)
 ALL_RUN = """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
     (cell) => cell.model.type !== "code" || (cell.model.executionState === "idle" && cell.model.executionCount > 0)
 )"""

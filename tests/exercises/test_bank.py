@@ -9,7 +9,7 @@ from utils import exercises
 from utils.exercises import bank, health, places
 
 FOLDER = Path(bank.__file__).parent
-SHARED = {"__init__", "wrong_weights"}  # what several exercises have in common
+SHARED = {"__init__", "drawn", "wrong_weights"}  # what several exercises have in common
 
 
 @pytest.mark.parametrize("name", exercises.names())
@@ -29,11 +29,20 @@ def test_each_module_is_an_exercise_of_its_name_and_listed():
     assert [exercises.get(name).name for name in exercises.names()] == exercises.names()
 
 
+MODULES = pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+
+
 @pytest.mark.repository
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+@MODULES
 def test_only_a_sentence_makes_a_line_long(path):
     """The bank is not run through the formatter, so that a mistake is two lines: its program and its sentence."""
-    text = path.read_text(encoding="utf-8")
-    assert places.long_lines(text) == []
-    names = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert places.long_lines(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.repository
+@MODULES
+def test_no_two_programs_of_a_module_share_a_name(path):
+    """Or the later one would stand in for the earlier one wherever that is called."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     assert sorted(set(names)) == sorted(names)

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from utils.attempts.uses import modules
 from utils.models import BahdanauAttention
 
-from ..exercise import Case, Draw, Exercise, Mistakes, normal, replacing
+from ..exercise import Case, Exercise, Mistakes, normal, replacing
 from . import wrong_weights as wrong
+from .drawn import some_hidden
 
 
 class InSteps(nn.Module):
@@ -234,19 +235,6 @@ mistakes.add("ReturnsDetachedWeights",
     "Your context is right, but the weights that you return are cut off from the graph. Return them as they are; who draws them can detach them.")
 
 
-def visible(*shape, empty=False):
-    """A random mask whose last key is hidden and first visible; with `empty`, the first row hides everything."""
-
-    def draw(generator):
-        mask = torch.rand(shape, generator=generator) < 0.6
-        mask[..., 0], mask[..., -1] = True, False
-        if empty:
-            mask[..., 0, :] = False
-        return mask
-
-    return Draw(draw)
-
-
 def given(B, Tq, Tk, d_query, d_key, d_value, d_hidden, dtype=torch.float32, **more):
     shapes = {
         "query": (B, Tq, d_query), "key": (B, Tk, d_key), "value": (B, Tk, d_value),
@@ -272,16 +260,16 @@ exercise = Exercise(
         Case("one key", **given(2, 3, 1, 3, 2, 4, 5)),
         Case("a mask for each sequence, as many sequences as queries and keys",
             **given(2, 2, 2, 2, 2, 2, 2, mask=tensor([[True, False], [True, True]]))),
-        Case("a mask for each sequence", **given(3, 4, 5, 2, 3, 4, 5, mask=visible(3, 5))),
-        Case("a mask for each query, as many sequences as queries", **given(2, 2, 3, 2, 2, 2, 2, mask=visible(2, 2, 3))),
-        Case("a mask for each query", **given(3, 2, 4, 2, 3, 5, 4, mask=visible(3, 2, 4))),
+        Case("a mask for each sequence", **given(3, 4, 5, 2, 3, 4, 5, mask=some_hidden(3, 5))),
+        Case("a mask for each query, as many sequences as queries", **given(2, 2, 3, 2, 2, 2, 2, mask=some_hidden(2, 2, 3))),
+        Case("a mask for each query", **given(3, 2, 4, 2, 3, 5, 4, mask=some_hidden(3, 2, 4))),
         Case("one sequence all padding",
             **given(2, 1, 3, 2, 2, 2, 2, mask=tensor([[False] * 3, [True, True, False]]))),
-        Case("a query that sees nothing", **given(2, 2, 3, 2, 3, 4, 3, mask=visible(2, 2, 3, empty=True))),
+        Case("a query that sees nothing", **given(2, 2, 3, 2, 3, 4, 3, mask=some_hidden(2, 2, 3, empty=True))),
         Case("gradients", **given(2, 3, 4, 3, 4, 2, 5), **ALL),
         Case("gradients with a mask and an empty row",
-            **given(2, 3, 4, 4, 3, 2, 5, mask=visible(2, 3, 4, empty=True)), **ALL),
-        Case("64-bit numbers", **given(2, 2, 3, 3, 2, 4, 3, dtype=torch.float64, mask=visible(2, 3)), **ALL),
+            **given(2, 3, 4, 4, 3, 2, 5, mask=some_hidden(2, 3, 4, empty=True)), **ALL),
+        Case("64-bit numbers", **given(2, 2, 3, 3, 2, 4, 3, dtype=torch.float64, mask=some_hidden(2, 3)), **ALL),
         Case("scores in the thousands", **given(2, 3, 4, 3, 2, 4, 3, score_vector=normal(3, scale=1000))),
     ],
     variants=[WithEinsum, QueryByQuery, KeysFirst],

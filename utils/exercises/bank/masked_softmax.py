@@ -7,8 +7,9 @@ from torch import tensor
 
 from utils.attention import reference
 
-from ..exercise import Case, Draw, Exercise, Mistakes, normal
+from ..exercise import Case, Exercise, Mistakes, normal
 from . import wrong_weights as wrong
+from .drawn import some_hidden
 
 # Right, and written differently
 
@@ -147,19 +148,6 @@ mistakes.add("hidden_dropped", lambda scores, mask: scores[mask.expand(scores.sh
     "Your hidden scores are gone, and the axes with them. The weights should have the shape of the scores, with zeros at the hidden places.")
 mistakes.add("detached", wrong.detached,
     "Your values are right, but no gradient comes through: detach, item, numpy, or a new tensor made from numbers cut the graph.")
-
-
-def some_hidden(*shape, empty=False):
-    """A random mask; with `empty`, the first row hides everything. Some other row hides some."""
-
-    def draw(generator):
-        mask = torch.rand(shape, generator=generator) < 0.6
-        mask[..., 0], mask[..., -1] = True, False
-        if empty:
-            mask[..., 0, :] = False
-        return mask
-
-    return Draw(draw)
 
 
 T, F = True, False

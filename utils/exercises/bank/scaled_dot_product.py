@@ -8,8 +8,9 @@ from torch.nn.functional import normalize
 
 from utils.attempts.uses import lookups
 
-from ..exercise import Case, Draw, Exercise, Mistakes, normal, replacing
+from ..exercise import Case, Exercise, Mistakes, normal, replacing
 from . import wrong_weights as wrong
+from .drawn import first_sees_nothing, lookup
 
 
 def scaled_dot_product(query, key, value, mask=None):
@@ -174,23 +175,6 @@ mistakes.add("returns_detached_weights", but(answer=lambda context, weights: (co
     "Your context is right, but the weights that you return are cut off from the graph. Return them as they are; who draws them can detach them.")
 
 
-def some_keys_hidden(*shape):
-    """A random mask: the first query sees nothing, the second not all and not nothing."""
-
-    def draw(generator):
-        mask = torch.rand(shape, generator=generator) < 0.6
-        mask[..., 0, :] = False
-        mask[..., 1, 0], mask[..., 1, -1] = True, False
-        return mask
-
-    return Draw(draw)
-
-
-def given(Tq, Tk, Dk, Dv, *batch, dtype=torch.float32, **more):
-    shapes = {"query": (Tq, Dk), "key": (Tk, Dk), "value": (Tk, Dv)}
-    return {name: normal(*batch, *shape, dtype=dtype) for name, shape in shapes.items()} | more
-
-
 T, F = True, False
 ALL = {"joined": True, "grad": ["query", "key", "value"]}
 exercise = Exercise(
@@ -200,34 +184,34 @@ exercise = Exercise(
         Case("by hand: width 4, scores 0 and log(3)",
             query=tensor([[2.0, 0, 0, 0]]), value=tensor([[4.0], [8.0]]),
             key=tensor([[0.0, 1, 1, 0], [math.log(3), 0, 0, 1]])),
-        Case("as many queries as keys", **given(3, 3, 4, 2)),
-        Case("everything of one size", **given(4, 4, 4, 4, 4)),
-        Case("more keys than queries", **given(2, 5, 9, 3)),
-        Case("a batch", **given(3, 5, 4, 6, 2)),
-        Case("a batch of heads", **given(4, 5, 6, 2, 2, 3)),
-        Case("width one", **given(3, 4, 1, 1)),
-        Case("a single key", **given(3, 1, 4, 4, 2)),
+        Case("as many queries as keys", **lookup(3, 3, 4, 2)),
+        Case("everything of one size", **lookup(4, 4, 4, 4, 4)),
+        Case("more keys than queries", **lookup(2, 5, 9, 3)),
+        Case("a batch", **lookup(3, 5, 4, 6, 2)),
+        Case("a batch of heads", **lookup(4, 5, 6, 2, 2, 3)),
+        Case("width one", **lookup(3, 4, 1, 1)),
+        Case("a single key", **lookup(3, 1, 4, 4, 2)),
         Case("one dictionary for a batch of queries", query=normal(3, 2, 4), key=normal(5, 4), value=normal(5, 2)),
-        Case("some keys hidden, one query sees none", **given(3, 5, 4, 2, mask=some_keys_hidden(3, 5))),
-        Case("one query sees everything, one nothing", **given(2, 4, 3, 1, mask=tensor([[T] * 4, [F] * 4]))),
-        Case("nobody may attend to anything", **given(2, 4, 3, 2, mask=torch.zeros(2, 4, dtype=torch.bool))),
+        Case("some keys hidden, one query sees none", **lookup(3, 5, 4, 2, mask=first_sees_nothing(3, 5))),
+        Case("one query sees everything, one nothing", **lookup(2, 4, 3, 1, mask=tensor([[T] * 4, [F] * 4]))),
+        Case("nobody may attend to anything", **lookup(2, 4, 3, 2, mask=torch.zeros(2, 4, dtype=torch.bool))),
         Case("a mask, and visible scores of exactly zero",
             query=torch.eye(3), key=torch.eye(3), value=normal(3, 2), mask=torch.ones(3, 3, dtype=torch.bool).tril()),
-        Case("one row of the mask for all queries", **given(3, 5, 4, 2, 2, mask=tensor([T, T, F, T, F]))),
-        Case("whole queries hidden", **given(3, 5, 4, 2, 2, mask=tensor([[T], [F], [T]]))),
-        Case("wide vectors", **given(3, 4, 200, 100)),
-        Case("one mask for all heads", **given(4, 4, 6, 2, 2, 3, mask=some_keys_hidden(4, 4))),
-        Case("one mask for each sequence", **given(4, 5, 2, 2, 2, 3, mask=some_keys_hidden(2, 1, 4, 5))),
-        Case("scores in the thousands", **given(3, 5, 4, 2) | {"query": normal(3, 4, scale=1000)}),
+        Case("one row of the mask for all queries", **lookup(3, 5, 4, 2, 2, mask=tensor([T, T, F, T, F]))),
+        Case("whole queries hidden", **lookup(3, 5, 4, 2, 2, mask=tensor([[T], [F], [T]]))),
+        Case("wide vectors", **lookup(3, 4, 200, 100)),
+        Case("one mask for all heads", **lookup(4, 4, 6, 2, 2, 3, mask=first_sees_nothing(4, 4))),
+        Case("one mask for each sequence", **lookup(4, 5, 2, 2, 2, 3, mask=first_sees_nothing(2, 1, 4, 5))),
+        Case("scores in the thousands", **lookup(3, 5, 4, 2) | {"query": normal(3, 4, scale=1000)}),
         Case("a hidden key far above the visible ones",
             query=tensor([[50.0]]), key=tensor([[1.0], [9.0], [2.0]]), value=tensor([[1.0], [8.0], [3.0]]),
             mask=tensor([[T, F, T]])),
         Case("visible scores that are very low",
             query=tensor([[1024.0]]), key=tensor([[-40.0], [0.5], [-40.0 - 2**-10]]),
             value=tensor([[1.0], [2.0], [5.0]]), mask=tensor([[T, F, T]])),
-        Case("gradients", **given(3, 5, 4, 6, 2), **ALL),
-        Case("gradients where keys are hidden", **given(3, 5, 4, 6, 2, mask=some_keys_hidden(2, 3, 5)), **ALL),
-        Case("64-bit numbers", **given(2, 4, 3, 2, dtype=torch.float64, mask=some_keys_hidden(2, 4)), **ALL),
+        Case("gradients", **lookup(3, 5, 4, 6, 2), **ALL),
+        Case("gradients where keys are hidden", **lookup(3, 5, 4, 6, 2, mask=first_sees_nothing(2, 3, 5)), **ALL),
+        Case("64-bit numbers", **lookup(2, 4, 3, 2, dtype=torch.float64, mask=first_sees_nothing(2, 4)), **ALL),
     ],
     variants=[with_einsum, key_scaled, through_pytorch],
     mistakes=mistakes,

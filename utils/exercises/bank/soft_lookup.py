@@ -7,8 +7,9 @@ from torch import tensor
 
 from utils.attention import reference
 
-from ..exercise import Case, Draw, Exercise, Mistakes, normal, replacing
+from ..exercise import Case, Exercise, Mistakes, normal, replacing
 from . import wrong_weights as wrong
+from .drawn import first_sees_nothing, lookup
 
 
 def divided(query, key, temperature):
@@ -139,23 +140,6 @@ def scores_filled_in_place(query, key, value, temperature=1.0, mask=None):
     return in_steps(query, key, value, mask=mask)
 
 
-def some_keys_hidden(*shape):
-    """A random mask: the first query sees nothing, the second not all and not nothing."""
-
-    def draw(generator):
-        mask = torch.rand(shape, generator=generator) < 0.6
-        mask[..., 0, :] = False
-        mask[..., 1, 0], mask[..., 1, -1] = True, False
-        return mask
-
-    return Draw(draw)
-
-
-def given(Tq, Tk, Dk, Dv, *batch, dtype=torch.float32, **more):
-    shapes = {"query": (Tq, Dk), "key": (Tk, Dk), "value": (Tk, Dv)}
-    return {name: normal(*batch, *shape, dtype=dtype) for name, shape in shapes.items()} | more
-
-
 ALL = ["query", "key", "value"]
 exercise = Exercise(
     reference=reference.soft_lookup,
@@ -163,23 +147,23 @@ exercise = Exercise(
         Case("one query, three keys, by hand",
             query=tensor([[1.0, 0.0]]), key=tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]),
             value=tensor([[1.0], [2.0], [3.0]])),
-        Case("as many queries as keys", **given(3, 3, 4, 2)),
-        Case("cool", **given(3, 5, 4, 2, temperature=0.5), grad=ALL),
-        Case("warm", **given(2, 4, 3, 3, temperature=3.0)),
-        Case("a batch", **given(3, 5, 4, 6, 2, temperature=2.0), grad=ALL),
-        Case("very cold", **given(3, 5, 4, 2, temperature=0.05)),
-        Case("two batch axes", **given(2, 5, 4, 2, 2, 3, temperature=1.5)),
+        Case("as many queries as keys", **lookup(3, 3, 4, 2)),
+        Case("cool", **lookup(3, 5, 4, 2, temperature=0.5), grad=ALL),
+        Case("warm", **lookup(2, 4, 3, 3, temperature=3.0)),
+        Case("a batch", **lookup(3, 5, 4, 6, 2, temperature=2.0), grad=ALL),
+        Case("very cold", **lookup(3, 5, 4, 2, temperature=0.05)),
+        Case("two batch axes", **lookup(2, 5, 4, 2, 2, 3, temperature=1.5)),
         Case("two batch axes, one dictionary for all", query=normal(2, 3, 1, 4), key=normal(5, 4), value=normal(5, 2)),
         Case("one query for a batch of dictionaries", query=normal(2, 4), key=normal(3, 5, 4), value=normal(3, 5, 2)),
-        Case("one mask for the whole batch", **given(3, 5, 4, 2, 2, mask=some_keys_hidden(3, 5))),
+        Case("one mask for the whole batch", **lookup(3, 5, 4, 2, 2, mask=first_sees_nothing(3, 5))),
         Case("64-bit numbers",
-            **given(2, 4, 3, 2, dtype=torch.float64, temperature=0.8, mask=some_keys_hidden(2, 4)), grad=ALL),
+            **lookup(2, 4, 3, 2, dtype=torch.float64, temperature=0.8, mask=first_sees_nothing(2, 4)), grad=ALL),
         Case("scores in the thousands",
             query=tensor([[1000.0, 1.0], [-2000.0, 1.0]]), value=normal(4, 2),
             key=tensor([[1.0, 0.0], [1.0, 1.0], [-1.0, 2.0], [0.5, 0.0]])),
-        Case("some keys hidden, one query sees none", **given(3, 5, 4, 2, mask=some_keys_hidden(3, 5))),
+        Case("some keys hidden, one query sees none", **lookup(3, 5, 4, 2, mask=first_sees_nothing(3, 5))),
         Case("the same, with gradients",
-            **given(3, 6, 4, 3, 2, temperature=0.7, mask=some_keys_hidden(2, 3, 6)), grad=ALL),
+            **lookup(3, 6, 4, 3, 2, temperature=0.7, mask=first_sees_nothing(2, 3, 6)), grad=ALL),
         Case("hidden keys with the largest scores",
             query=tensor([[50.0]]), key=tensor([[1.0], [9.0], [2.0], [9.0]]),
             value=tensor([[1.0], [2.0], [3.0], [8.0]]), mask=tensor([[True, False, True, False]])),

@@ -1,0 +1,36 @@
+"""Inputs that several exercises draw: masks (…, Tq, Tk) in which something is hidden, and what a lookup takes."""
+
+import torch
+
+from ..exercise import Draw, normal
+
+
+def some_hidden(*shape, empty=False):
+    """A random mask whose first key is visible and last hidden; with `empty`, the first row hides everything."""
+
+    def draw(generator):
+        mask = torch.rand(shape, generator=generator) < 0.6
+        mask[..., 0], mask[..., -1] = True, False
+        if empty:
+            mask[..., 0, :] = False
+        return mask
+
+    return Draw(draw)
+
+
+def first_sees_nothing(*shape):
+    """A random mask whose first query sees nothing, and the second the first key and not the last."""
+
+    def draw(generator):
+        mask = torch.rand(shape, generator=generator) < 0.6
+        mask[..., 0, :] = False
+        mask[..., 1, 0], mask[..., 1, -1] = True, False
+        return mask
+
+    return Draw(draw)
+
+
+def lookup(Tq, Tk, Dk, Dv, *batch, dtype=torch.float32, **more):
+    """A query, keys and values of these sizes, and what else a case is given."""
+    shapes = {"query": (Tq, Dk), "key": (Tk, Dk), "value": (Tk, Dv)}
+    return {name: normal(*batch, *shape, dtype=dtype) for name, shape in shapes.items()} | more
