@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .style import BLUE, GREY, INK, new_axes
+from .style import BLUE, GREY, INK, PAPER, SMALL, new_axes
 
 
 def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tensor | None = None) -> Axes:
@@ -17,7 +18,7 @@ def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tenso
     ax = new_axes(0.95 * columns + 2.2, 3.1)
     xs, xt = (np.arange(len(words)) + (columns + 1 - len(words)) / 2 for words in (source, target))
     for places, height, words, side in [(xs, 0, source, -1), (xt, 2, target, 1)]:
-        ax.scatter(places, [height] * len(places), s=330, color="white", edgecolor=INK, zorder=2)
+        ax.scatter(places, [height] * len(places), s=330, color=PAPER, edgecolor=INK, zorder=2)
         ax.plot(places, [height] * len(places), color=INK, linewidth=1, zorder=1)
         for x, word in zip(places, words, strict=True):
             ax.annotate(word, (x, height), (0, 17 * side), textcoords="offset points", ha="center", va="center")
@@ -47,31 +48,31 @@ def deep_network(depth: int = 16, asked_at: int = 13) -> Axes:
             "", end, start, arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 0, "shrinkB": 0} | options
         )
 
-    def box(bottom: float, height: float, words: str, fill: str = "white") -> None:
-        ax.add_patch(Rectangle((-1, bottom), 2, height, facecolor=fill, edgecolor=INK, zorder=2))
-        ax.text(0, bottom + height / 2, words, ha="center", va="center", fontsize=8, zorder=3)
+    def box(bottom: float, height: float, words: str, filled: bool = False) -> None:
+        for fill in [PAPER, *[to_rgba(BLUE, 0.3)] * filled]:
+            ax.add_patch(Rectangle((-1, bottom), 2, height, facecolor=fill, edgecolor=INK, zorder=2))
+        ax.text(0, bottom + height / 2, words, ha="center", va="center", fontsize=SMALL, zorder=3)
 
     box(-1.6, 1.1, "the input:\na table, a and b")
     for layer in range(1, depth + 1):
-        box(layer, 0.6, f"layer {layer}", "#cfe2f3" if layer == asked_at else "white")
+        box(layer, 0.6, f"layer {layer}", filled=layer == asked_at)
         arrow((0, -0.5 if layer == 1 else layer - 0.4), (0, layer), GREY, linewidth=2)
         arrow((-1, layer - 0.2), (-1, layer + 0.8), GREY, connectionstyle="arc3,rad=-0.55", linestyle="--")
     arrow((1, -1), (1, asked_at + 0.15), BLUE, connectionstyle="arc3,rad=0.35", linewidth=2)
     arrow((3, asked_at + 0.45), (1, asked_at + 0.45))
     arrow((-1, asked_at - 0.2), (-3, asked_at - 0.2))
     arrow((0, depth + 0.6), (0, depth + 1.5))
-    ax.text(3.1, asked_at + 0.45, "the question:\nwhat stands in slot q?", va="center", fontsize=9)
-    ax.text(-3.1, asked_at - 0.2, "other work:\n(a + b) mod 3", va="center", ha="right", fontsize=9)
-    ax.text(0, depth + 1.6, "the value in slot q", ha="center", va="bottom", fontsize=9)
+    ax.text(3.1, asked_at + 0.45, "the question:\nwhat stands in slot q?", va="center")
+    ax.text(-3.1, asked_at - 0.2, "other work:\n(a + b) mod 3", va="center", ha="right")
+    ax.text(0, depth + 1.6, "the value in slot q", ha="center", va="bottom")
     ax.text(
         -1.9,
         asked_at / 2 - 1,
         "through every layer,\nor around each by a\nskip (dashed)",
         ha="right",
         va="center",
-        fontsize=9,
     )
-    ax.text(3.6, asked_at / 2 - 1, "by a lookup in\nthe input itself", color=BLUE, va="center", fontsize=9)
+    ax.text(3.6, asked_at / 2 - 1, "by a lookup in\nthe input itself", va="center")
     ax.set(xlim=(-6, 6.4), ylim=(-1.8, depth + 2.6), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
@@ -83,17 +84,17 @@ def residual_stream(layers: int = 2) -> Axes:
     end = 2.6 * layers + 1.2
     ax.annotate("", (end, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 3}, zorder=0)
     for place, words in [(0, "tokens\n↓\nembedding"), (end, "norm\n↓\nhead\n↓\nlogits")]:
-        ax.text(place, -0.22, words, ha="center", va="top", fontsize=9)
+        ax.text(place, -0.22, words, ha="center", va="top")
     for branch in range(2 * layers):
         start = 0.5 + 1.3 * branch
         ax.plot([start, start, start + 0.9, start + 0.9], [0, 1, 1, 0.1], color=GREY, linewidth=1.3, zorder=0)
         for height, words in [(0.45, "norm"), (1, "network" if branch % 2 else "attention")]:
-            box = {"boxstyle": "round", "facecolor": "white", "edgecolor": INK, "linewidth": 0.8}
+            box = {"boxstyle": "round", "facecolor": PAPER, "edgecolor": INK, "linewidth": 0.8}
             place = start + (0.45 if height == 1 else 0)
-            ax.text(place, height, words, ha="center", va="center", fontsize=9, bbox=box)
+            ax.text(place, height, words, ha="center", va="center", bbox=box)
         ax.text(start + 0.9, 0, "+", ha="center", va="center", fontsize=11, bbox=box | {"boxstyle": "circle"})
     for layer in range(layers):
-        ax.text(1.6 + 2.6 * layer, 1.42, f"block {layer + 1}", ha="center", fontsize=9, color=BLUE)
+        ax.text(1.6 + 2.6 * layer, 1.42, f"block {layer + 1}", ha="center")
     ax.set(xlim=(-0.6, end + 0.6), ylim=(-1.1, 1.7), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax

@@ -1,8 +1,8 @@
 """Pictures of a lookup: its keys, its weights, what comes back."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -10,7 +10,24 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .style import BLUE, GREY, INK, bare, new_axes
+from .style import (
+    BLUE,
+    GREY,
+    HALO,
+    INK,
+    NORMAL,
+    PAPER,
+    SMALL,
+    WIDEST,
+    bare,
+    framed,
+    new_axes,
+    new_grid,
+    numbered,
+    shades,
+    signed_shades,
+    words_on,
+)
 
 
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
@@ -26,28 +43,26 @@ def entries(words: Sequence[str], colours: Tensor) -> Axes:
 
 def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, ax: Axes | None = None) -> Axes:
     """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
-    ax = ax or new_axes(1.1 * len(labels) + 0.4, 2.4)
+    ax = ax or new_axes(min(1.1, 0.5 + 0.1 * max(map(len, labels))) * len(labels) + 0.8, 2.4)
     fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
     drawn = ax.bar(labels, weights.tolist(), color=fill, edgecolor=INK, linewidth=0.5)
-    ax.bar_label(drawn, fmt="%.2f", padding=2, fontsize=9)
+    ax.bar_label(drawn, [numbered(weight) for weight in weights.tolist()], padding=2, fontsize=SMALL)
     ax.set_ylim(0, max(1.12, 1.15 * weights.max().item()))
     ax.set_ylabel("weight")
-    ax.tick_params(axis="x", labelsize=9)
     return bare(ax)
 
 
 def bar_grid(columns: Mapping[str, Mapping[str, Tensor]]) -> np.ndarray:
     """Small bars between 0 and 1: a column of panels for each entry, a row for each name in it, with heights (N,)."""
     rows = list(next(iter(columns.values())))
-    size = (2.6 * len(columns) + 0.5, 1.4 * len(rows) + 0.4)
-    _, grid = plt.subplots(len(rows), len(columns), figsize=size, sharey=True, layout="constrained", squeeze=False)
+    grid = new_grid(len(rows), len(columns), 2.6 * len(columns) + 0.5, 1.4 * len(rows) + 0.4, sharey=True)
     for panels, (title, heights) in zip(grid.T, columns.items(), strict=True):
         for ax, row in zip(panels, rows, strict=True):
             ax.bar(range(len(heights[row])), heights[row].tolist(), color=BLUE)
             bare(ax).set(ylim=(0, 1.05), xticks=[])
-        panels[0].set_title(title, fontsize=10)
+        panels[0].set_title(title)
     for ax, row in zip(grid[:, 0], rows, strict=True):
-        ax.set_ylabel(row, fontsize=9)
+        ax.set_ylabel(row)
     return grid
 
 
@@ -55,38 +70,37 @@ def weights_by_temperature(
     key: Tensor, query: Tensor, temperatures: Sequence[float], labels: Sequence[str], colours: Tensor | None = None
 ) -> np.ndarray:
     """The weights of one query (Dk,) over the keys (Tk, Dk), a panel for each temperature."""
-    _, row = plt.subplots(
-        1, len(temperatures), figsize=(2.3 * len(temperatures), 2.6), sharey=True, layout="constrained"
-    )
-    for ax, temperature in zip(np.atleast_1d(row), temperatures, strict=True):
+    row = new_grid(1, len(temperatures), 2.3 * len(temperatures), 2.6, sharey=True)[0]
+    for ax, temperature in zip(row, temperatures, strict=True):
         bars((key @ query / temperature).softmax(0), labels, colours, ax)
-        ax.set_title(f"temperature {temperature:g}", fontsize=10)
+        ax.set_title(f"temperature {temperature:g}")
         ax.tick_params(axis="x", rotation=60)
-        ax.set_ylabel("weight" if ax is np.atleast_1d(row)[0] else "")
+        ax.set_ylabel("weight" if ax is row[0] else "")
     return row
 
 
 def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Axes | None = None) -> Axes:
-    """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key."""
+    """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key.
+
+    The more of something, the stronger its colour: blue, or orange for what is below zero.
+    """
     ax = ax or new_axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
-    ax.imshow(weights.detach().numpy(), cmap="Blues", vmin=0, vmax=max(1.0, weights.max().item()), aspect="auto")
+    reach = max(1.0, weights.abs().max().item())
+    ax.imshow(weights.detach().numpy(), cmap=signed_shades(), vmin=-reach, vmax=reach, aspect="auto")
     ax.set_xticks(range(len(keys)), keys)
     ax.set_yticks(range(len(queries)), queries)
     for i, row in enumerate(weights.tolist()):
         for j, weight in enumerate(row):
-            number = f"{weight:.0f}" if weight == round(weight) else f"{weight:.2f}"
-            ax.text(j, i, number, ha="center", va="center", color="white" if weight > 0.6 else INK, fontsize=9)
+            colour = words_on(abs(weight) / reach)
+            ax.text(j, i, numbered(weight), ha="center", va="center", color=colour, fontsize=SMALL)
     ax.set(xlabel="key", ylabel="query")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
+    return framed(ax, *weights.shape)
 
 
 def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
     """Who looks at whom in one sequence: for each head's weights (T, T) a panel, above who asks, below who answers."""
-    width = 0.8 * len(tokens) + 1.0
-    _, row = plt.subplots(1, len(heads), figsize=(width * len(heads), 2.6), layout="constrained", squeeze=False)
-    for ax, (title, weights) in zip(row[0], heads.items(), strict=True):
+    row = new_grid(1, len(heads), (0.8 * len(tokens) + 1.0) * len(heads), 2.6)[0]
+    for ax, (title, weights) in zip(row, heads.items(), strict=True):
         for i, shares in enumerate(weights.tolist()):
             for j, weight in enumerate(shares):
                 ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight, alpha=0.7)
@@ -94,39 +108,43 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
             ax.text(x, -0.06, token, ha="center", va="top")
             ax.text(x, 1.06, token, ha="center", va="bottom")
         ax.set(title=title, xlim=(-0.6, len(tokens) - 0.4), ylim=(-0.3, 1.3), xticks=[], yticks=[0, 1])
-        ax.set_yticklabels(["answers", "asks"] if ax is row[0, 0] else ["", ""])
+        ax.set_yticklabels(["answers", "asks"] if ax is row[0] else ["", ""])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-    return row[0]
+    return row
 
 
 def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
     """A panel for each matrix (T, T), by its title: dark where the token of the row looks at that of the column."""
-    size, turned = 0.15 * len(tokens) + 0.9, 90 if max(map(len, tokens)) > 1 else 0
-    _, row = plt.subplots(1, len(weights), figsize=(size * len(weights), size), layout="constrained", squeeze=False)
-    for ax, (title, matrix) in zip(row[0], weights.items(), strict=True):
-        ax.imshow(matrix.detach().numpy(), cmap="Blues", vmin=0, vmax=1)
-        ax.set_xticks(range(len(tokens)), tokens, fontsize=7, rotation=turned)
-        ax.set_yticks(range(len(tokens)), tokens, fontsize=7)
-        ax.set_title(title, fontsize=9)
+    columns = max(1, int(WIDEST / (0.155 * len(tokens) + 0.6)))
+    rows = -(-len(weights) // columns)
+    columns, turned = min(columns, len(weights)), 90 if max(map(len, tokens)) > 1 else 0
+    size = WIDEST / columns if len(weights) > 1 else 0.155 * len(tokens) + 0.9
+    grid = new_grid(rows, columns, size * columns, (0.155 * len(tokens) + 0.7) * rows).flatten()
+    for ax in grid[len(weights) :]:
+        ax.remove()
+    for ax, (title, matrix) in zip(grid, weights.items(), strict=False):
+        ax.imshow(matrix.detach().numpy(), cmap=shades(BLUE), vmin=0, vmax=1)
+        ax.set_xticks(range(len(tokens)), tokens, rotation=turned)
+        ax.set_yticks(range(len(tokens)), tokens)
+        ax.set_title(title)
         ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-    row[0][0].set(xlabel="key", ylabel="query")
-    return row[0]
+    grid[0].set(xlabel="key", ylabel="query")
+    return grid[: len(weights)]
 
 
 def patches_seen(pictures: Tensor, weights: Tensor, titles: Sequence[str]) -> np.ndarray:
     """Pictures (N, 8, 8), and below each how much weight (N, 16) every patch of 2 × 2 got, row by row."""
-    _, rows = plt.subplots(2, len(pictures), figsize=(1.25 * len(pictures), 2.8), layout="constrained", squeeze=False)
+    rows = new_grid(2, len(pictures), 1.25 * len(pictures), 2.8)
     for (above, below), picture, weight, title in zip(rows.T, pictures.numpy(), weights, titles, strict=True):
-        above.imshow(picture, cmap="Greys", vmin=0, vmax=1)
-        above.set_title(title, fontsize=9)
-        below.imshow(np.kron(weight.view(4, 4).numpy(), np.ones((2, 2))), cmap="Blues", vmin=0)
+        above.imshow(picture, cmap=shades(GREY), vmin=0, vmax=1)
+        above.set_title(title, fontsize=NORMAL)
+        below.imshow(np.kron(weight.view(4, 4).numpy(), np.ones((2, 2))), cmap=shades(BLUE), vmin=0)
         below.contour(picture, levels=[0.5], colors=INK, linewidths=0.6)
         for ax in (above, below):
             ax.set(xticks=[], yticks=[])
-    rows[0, 0].set_ylabel("picture", fontsize=9)
-    rows[1, 0].set_ylabel("weight", fontsize=9)
+    rows[0, 0].set_ylabel("picture")
+    rows[1, 0].set_ylabel("weight")
     return rows
 
 
@@ -139,7 +157,7 @@ def sweep(angles: Tensor, colours: Mapping[str, Tensor], marks: Mapping[str, flo
     ax.set_yticks(range(len(colours)), colours)
     ax.set_ylim(len(colours) - 0.5, -0.5)
     ax.set_xlim(angles[0].item(), angles[-1].item())
-    ax.set_xticks(list(marks.values()), [f"{word}\n{angle:.0f}°" for word, angle in marks.items()], fontsize=8)
+    ax.set_xticks(list(marks.values()), [f"{word}\n{angle:.0f}°" for word, angle in marks.items()])
     ax.set_xlabel("direction of the query")
     ax.spines[:].set_visible(False)
     return ax
@@ -150,13 +168,15 @@ def plane(
 ) -> np.ndarray:
     """Keys (Tk, 2) with their colours (Tk, 3), a query (2,), the weights as bars, and the blended colour."""
     weights = (key @ query / temperature).softmax(0)
-    _, (left, middle, right) = plt.subplots(1, 3, figsize=(9.5, 3.3), width_ratios=[3, 3.6, 1], layout="constrained")
+    left, middle, right = new_grid(1, 3, WIDEST, 3.3, width_ratios=[3, 3.6, 1])[0]
     for word, place, colour, weight in zip(words, key.tolist(), value.tolist(), weights.tolist(), strict=True):
         left.plot(*zip(place, query.tolist(), strict=True), color=GREY, linewidth=0.3 + 7 * weight, alpha=0.6, zorder=1)
         left.scatter(*place, color=[colour], s=170, edgecolor=INK, zorder=2)
-        left.annotate(word, place, textcoords="offset points", xytext=(0, 11), ha="center", fontsize=9)
-    left.scatter(*query.tolist(), marker="X", s=130, color="white", edgecolor=INK, zorder=3)
-    left.annotate("query", query.tolist(), textcoords="offset points", xytext=(0, -18), ha="center", fontsize=9)
+        aside = {-1: "right", 0: "center", 1: "left"}[round(place[0] / (0.75 * max(1e-9, math.hypot(*place))))]
+        outward = 11 * np.array(place) / max(1e-9, math.hypot(*place))
+        left.annotate(word, place, outward, textcoords="offset points", ha=aside, va="center", path_effects=HALO)
+    left.scatter(*query.tolist(), marker="X", s=130, color=PAPER, edgecolor=INK, zorder=3)
+    left.annotate("query", query.tolist(), textcoords="offset points", xytext=(0, -18), ha="center", path_effects=HALO)
     left.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title="query and keys")
     bars(weights, words, value, middle).set_title(f"weights, temperature {temperature:g}")
     middle.tick_params(axis="x", rotation=35)
@@ -175,15 +195,16 @@ def colour_fields(
     """What every query in the plane gets: a panel per lookup, a function from queries (N, 2) to colours (N, 3)."""
     steps = torch.linspace(-reach, reach, 161)
     grid = torch.cartesian_prod(steps, steps).flip(1)  # (161 * 161, 2), rows from low to high y
-    _, row = plt.subplots(1, len(lookups), figsize=(3 * len(lookups), 3.2), layout="constrained", squeeze=False)
-    for ax, (title, lookup) in zip(row[0], lookups.items(), strict=True):
+    row = new_grid(1, len(lookups), 3 * len(lookups), 3.2 if len(lookups) < 4 else 2.2)[0]
+    for ax, (title, lookup) in zip(row, lookups.items(), strict=True):
         colours = lookup(grid).clamp(0, 1).reshape(161, 161, 3)
         ax.imshow(colours.detach().numpy(), origin="lower", extent=(-reach, reach, -reach, reach))
+        ax.scatter(*key.T, facecolor="none", edgecolor=PAPER, linewidth=3, s=40)
         ax.scatter(*key.T, facecolor="none", edgecolor=INK, s=40)
         for word, place in zip(words, key.tolist(), strict=True):
-            ax.annotate(word, place, textcoords="offset points", xytext=(0, 6), ha="center", fontsize=8)
+            ax.annotate(word, place, textcoords="offset points", xytext=(0, 6), ha="center", path_effects=HALO)
         ax.set(title=title, xticks=[], yticks=[])
-    return row[0]
+    return row
 
 
 def keys_in_plane(
@@ -194,11 +215,11 @@ def keys_in_plane(
     Large rings are the places (C, 2) that queries come from, in the colours (C, 3) that they want.
     """
     reach = reach or 1.1 * max(float(x.abs().max()) for x in [places, *(key for key, _ in moments.values())])
-    _, row = plt.subplots(1, len(moments), figsize=(3.6 * len(moments), 3.7), layout="constrained", squeeze=False)
-    for ax, (title, (key, value)) in zip(row[0], moments.items(), strict=True):
+    row = new_grid(1, len(moments), 3.6 * len(moments), 3.7)[0]
+    for ax, (title, (key, value)) in zip(row, moments.items(), strict=True):
         ax.scatter(*places.T, s=330, facecolor="none", edgecolor=colours.clamp(0, 1).numpy(), linewidth=4)
         for tip in key.tolist():
             ax.plot([0, tip[0]], [0, tip[1]], color=GREY, linewidth=0.8, zorder=1)
         ax.scatter(*key.T, s=55, color=value.clamp(0, 1).numpy(), edgecolor=INK, linewidth=0.8, zorder=2)
         ax.set(title=title, xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-    return row[0]
+    return row
