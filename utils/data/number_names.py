@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 
 from num2words import num2words
-from tqdm.auto import tqdm
+
+from utils import waiting
 
 from .cache import cached
 from .corpora import Corpus, Pair
@@ -64,7 +65,7 @@ def _names(numbers: list[int], language: str) -> dict[int, tuple[str, ...]]:
 
     def build() -> list[str]:
         label = f"number names, {language}"
-        return [num2words(number, lang=language) for number in tqdm(numbers, label, leave=False)]
+        return [num2words(number, lang=language) for number in waiting.Bar(numbers, label, "names")]
 
     which = hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
     names = cached(

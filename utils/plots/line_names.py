@@ -24,7 +24,14 @@ def named_at_ends(ax: Axes) -> None:
         ax.figure.legend(handles=lines, loc="outside lower center", ncols=2, handlelength=3.5)
         return
     for line, height, (x, value, y) in zip(lines, heights, ends, strict=True):
-        leader = {"arrowstyle": "-", "color": line.get_color(), "linewidth": 1, "shrinkA": 0, "shrinkB": 2}
+        leader = {
+            "arrowstyle": "-",
+            "color": line.get_color(),
+            "linewidth": 1,
+            "shrinkA": 0,
+            "shrinkB": 1,
+            "relpos": (0, 0.5),
+        }
         ax.annotate(
             line.get_label(), (x, value), (14, height - y), textcoords="offset points", va="center", arrowprops=leader
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+
+from utils import waiting
 
 from .checkpoints import Batch, Checkpoint, Stateful
 from .seeds import Seeds
@@ -57,7 +58,7 @@ def train(
     adam = _Adam(model, steps, rate, warm_up, decay, clip, betas, weight_decay, precision)
     source, forward = iter(batches), _compiled(model) if compiled else model
     losses = _restored(checkpoint, adam, source, label) if checkpoint else []
-    with tqdm(range(steps), label, initial=len(losses)) as progress:
+    with waiting.Bar(range(steps), label, initial=len(losses)) as progress:
         for step in range(len(losses), steps):
             batch = _next(source, step, steps)
             losses.append(adam.step(forward, loss, batch))
@@ -123,7 +124,7 @@ def _restored(checkpoint: Checkpoint, adam: _Adam, batches: Iterator[Batch], lab
     losses = list(checkpoint.restore(adam.about, adam.parts, batches).to(adam.place))
     if losses:
         steps = adam.about["number of steps"]
-        tqdm.write(f"{label}: goes on from step {len(losses)} of {steps}, kept in {checkpoint.path}")
+        waiting.Bar.write(f"{label}: goes on from step {len(losses)} of {steps}, kept in {checkpoint.path}")
     return losses
 
 
@@ -134,7 +135,7 @@ def _next(batches: Iterator[Batch], step: int, steps: int) -> Batch:
     return batch
 
 
-def _shown(progress: tqdm, losses: list[Tensor]) -> float:
+def _shown(progress: waiting.Bar, losses: list[Tensor]) -> float:
     """The mean of the last losses, which the bar shows now. Raises FloatingPointError if it is not finite."""
     # .item() waits for a GPU, so it is not asked at each step; a single NaN makes the mean one
     recent = torch.stack(losses[-SMOOTHED:]).mean().item()
@@ -145,7 +146,7 @@ def _shown(progress: tqdm, losses: list[Tensor]) -> float:
 
 
 def _compiled(model: nn.Module) -> Callable:
-    tqdm.write(f"{type(model).__name__} is being compiled: the first step takes a minute or so")
+    waiting.Bar.write(f"{type(model).__name__} is being compiled: the first step takes a minute or so")
     return torch.compile(model)
 
 

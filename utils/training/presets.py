@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils import data
+from utils import data, waiting
 from utils.models import LanguageModel, text_loss
 
 from .checkpoints import Checkpoint
@@ -95,7 +95,8 @@ def bits_per_byte(model: nn.Module, text: Tensor, context: int, loss: Callable =
     """
     place = next(model.parameters()).device
     stretches = text[: len(text) // context * context].view(-1, context).long()  # (N / context, context)
-    total = sum(loss(model, some.to(place)).item() * len(some) for some in stretches.split(batch))
+    portions = waiting.Bar(stretches.split(batch), "bits per byte", "batches")
+    total = sum(loss(model, some.to(place)).item() * len(some) for some in portions)
     return total / len(stretches) / math.log(2)
 
 

@@ -66,5 +66,3 @@ function render({ model, el }) {
   redraw();
   return () => model.off("change:selected", redraw);
 }
-
-export default { render };

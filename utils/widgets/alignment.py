@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-import anywidget
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
 
-from .assets import script, style
+from utils import plots
+
+from .live_figure import LiveFigure
 
 
-class Alignment(anywidget.AnyWidget):
+class Alignment(LiveFigure):
     """Two sentences and their weights (Tq, Tk) as a heatmap: a row for each target word, a column for each source word.
 
     The target word under the mouse, or reached with the arrow keys, shades the source words by its weights.
@@ -17,8 +19,7 @@ class Alignment(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a word that there is not.
     """
 
-    _esm = script("alignment")
-    _css = style("alignment")
+    files = "alignment"
 
     source = traitlets.List(traitlets.Unicode()).tag(sync=True)
     target = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -32,6 +33,11 @@ class Alignment(anywidget.AnyWidget):
                 f"({len(target)}, {len(source)}), got {tuple(weights.shape)}"
             )
         super().__init__(source=list(source), target=list(target), weights=weights.tolist())
+
+    def picture(self) -> Figure:
+        ax = plots.heatmap(tensor(self.weights), self.target, self.source)
+        ax.set(xlabel="source word", ylabel="target word")
+        return ax.figure
 
     @traitlets.validate("selected")
     def _is_a_word(self, proposal: traitlets.Bunch) -> int:

@@ -1,4 +1,4 @@
-"""The JavaScript and the style of a widget, from the files beside it."""
+"""The JavaScript and the style of a live figure, from the files beside it."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ HERE = Path(__file__).parent
 
 
 def script(name: str) -> str:
-    """The widget's module: what all widgets share, then its own file."""
-    return "\n".join((HERE / f"{file}.js").read_text(encoding="utf-8") for file in ("elements", name))
+    """What all figures share, then its own file."""
+    return "\n".join((HERE / f"{file}.js").read_text(encoding="utf-8") for file in ("elements", "alive", name))
 
 
 def style(name: str) -> str:
-    """The widget's style sheet."""
+    """Its style sheet."""
     return (HERE / f"{name}.css").read_text(encoding="utf-8")

@@ -34,5 +34,3 @@ function render({ model, el }) {
   redraw();
   return () => model.off("change:selected", redraw);
 }
-
-export default { render };

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
 
-from .assets import script, style
+from utils import plots
+
+from .live_figure import LiveFigure
 
 
-class HeadViews(anywidget.AnyWidget):
+class HeadViews(LiveFigure):
     """A sequence of tokens, and below it once more for each head, shaded by the weights of the token pointed at.
 
     weights: of each head's title a matrix (T, T), a row for each token that looks; or a tensor (heads, T, T), whose
@@ -17,8 +19,7 @@ class HeadViews(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a token that there is not.
     """
 
-    _esm = script("head_views")
-    _css = style("head_views")
+    files = "head_views"
 
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -37,6 +38,10 @@ class HeadViews(anywidget.AnyWidget):
         super().__init__(
             tokens=list(tokens), titles=list(weights), weights=[head.tolist() for head in weights.values()]
         )
+
+    def picture(self) -> Figure:
+        heads = dict(zip(self.titles, map(tensor, self.weights), strict=True))
+        return plots.attention_maps(heads, self.tokens)[0].figure
 
     @traitlets.validate("selected")
     def _is_a_token(self, proposal: traitlets.Bunch) -> int:

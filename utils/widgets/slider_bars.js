@@ -57,5 +57,3 @@ function render({ model, el }) {
   redraw();
   return () => model.off("change:record", redraw);
 }
-
-export default { render };

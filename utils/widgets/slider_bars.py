@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
 
-from .assets import script, style
+from utils import plots
+
+from .live_figure import LiveFigure
 
 
-class SliderBars(anywidget.AnyWidget):
+class SliderBars(LiveFigure):
     """Panels of bars, all of the same things, that follow one slider.
 
     steps: what each of the slider's R positions is called; panels: of each title the heights (R, N), between 0 and 1;
@@ -18,8 +20,7 @@ class SliderBars(anywidget.AnyWidget):
     Raises ValueError if shapes or heights do not fit, traitlets.TraitError for a record that there is not.
     """
 
-    _esm = script("slider_bars")
-    _css = style("slider_bars")
+    files = "slider_bars"
 
     steps = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bars = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -59,6 +60,13 @@ class SliderBars(anywidget.AnyWidget):
             level=level,
             name=name,
         )
+
+    def picture(self) -> Figure:
+        some = dict.fromkeys([0, len(self.steps) // 2, len(self.steps) - 1])
+        heights = {
+            self.steps[r]: dict(zip(self.titles, (tensor(each[r]) for each in self.heights), strict=True)) for r in some
+        }
+        return plots.bar_grid(heights)[0, 0].figure
 
     @traitlets.validate("record")
     def _is_a_step(self, proposal: traitlets.Bunch) -> int:

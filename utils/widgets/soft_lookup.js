@@ -9,7 +9,7 @@ const toPlane = (x, y) => [(x / SIZE) * 2 * REACH - REACH, REACH - (y / SIZE) * 
 const clamp = (x) => Math.max(-REACH, Math.min(REACH, x));
 const rgb = (colour) => `rgb(${colour.map((c) => Math.round(255 * Math.max(0, Math.min(1, c)))).join(", ")})`;
 
-export function lookup(query, places, colours, temperature) {
+function lookup(query, places, colours, temperature) {
   const scores = places.map((place) => (place[0] * query[0] + place[1] * query[1]) / temperature);
   const largest = Math.max(...scores);
   const exps = scores.map((score) => Math.exp(score - largest));
@@ -111,5 +111,3 @@ function render({ model, el }) {
     model.off("change:temperature", redraw);
   };
 }
-
-export default { render };

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-import anywidget
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
 
-from .assets import script, style
+from utils import plots
+
+from .live_figure import LiveFigure
 
 
-class SoftLookup(anywidget.AnyWidget):
+class SoftLookup(LiveFigure):
     """Keys (Tk, 2) as coloured points, a query (2,) to drag, the weights as bars and the blended value (3,) as colour.
 
     The query also moves with the arrow keys (with Shift in larger steps), the temperature with a slider.
@@ -17,8 +19,7 @@ class SoftLookup(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a query that is not two numbers.
     """
 
-    _esm = script("soft_lookup")
-    _css = style("soft_lookup")
+    files = "soft_lookup"
 
     words = traitlets.List(traitlets.Unicode()).tag(sync=True)
     places = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)  # `keys` is taken by ipywidgets
@@ -46,3 +47,7 @@ class SoftLookup(anywidget.AnyWidget):
             query=[float(x) for x in query],
             temperature=temperature,
         )
+
+    def picture(self) -> Figure:
+        key, value, query = tensor(self.places), tensor(self.colours), tensor(self.query)
+        return plots.plane(self.words, key, value, query, self.temperature)[0].figure

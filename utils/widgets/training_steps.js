@@ -115,5 +115,3 @@ function render({ model, el }) {
     model.off("change:record", redraw);
   };
 }
-
-export default { render };

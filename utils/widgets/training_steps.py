@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-import anywidget
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from torch import Tensor, tensor
 
-from .assets import script, style
+from utils import plots
+
+from .live_figure import LiveFigure
 
 
-class TrainingSteps(anywidget.AnyWidget):
+class TrainingSteps(LiveFigure):
     """Where a dictionary's keys are in a plane, record after record, among the contexts that ask; beside them the loss.
 
     steps: R recorded step numbers, keys (R, M, 2) and values (R, M, 3) of the M slots at each of them, losses (R,),
@@ -18,8 +20,7 @@ class TrainingSteps(anywidget.AnyWidget):
     Raises ValueError if the shapes do not fit, traitlets.TraitError for a record that there is not.
     """
 
-    _esm = script("training_steps")
-    _css = style("training_steps")
+    files = "training_steps"
 
     steps = traitlets.List(traitlets.Int()).tag(sync=True)
     places: traitlets.List[list] = traitlets.List().tag(sync=True)  # `keys` is taken by ipywidgets
@@ -55,6 +56,10 @@ class TrainingSteps(anywidget.AnyWidget):
             targets=targets.clamp(0, 1).tolist(),
             losses=losses.tolist(),
         )
+
+    def picture(self) -> Figure:
+        moments = {f"step {self.steps[r]}": (tensor(self.places[r]), tensor(self.colours[r])) for r in (0, -1)}
+        return plots.keys_in_plane(moments, tensor(self.contexts), tensor(self.targets))[0].figure
 
     @traitlets.validate("record")
     def _is_recorded(self, proposal: traitlets.Bunch) -> int:

@@ -1,0 +1,50 @@
+"""A sign of life for what takes longer than a second or two, and one plain line that stays when it is over."""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from tqdm import tqdm
+
+WIDTH = 100  # letters, of the 118 that fit into a cell
+
+
+class Bar(tqdm):
+    """tqdm's bar, as text: over an iterable, or by hand with `total` and `update()`.
+
+    In a notebook it becomes one line when it is closed, "GRU: 300 steps, 8 s, loss 2.08", which a saved notebook keeps
+    (of tqdm's own bar, a widget, it keeps an error). In a terminal it is tqdm's own.
+    """
+
+    def __init__(self, iterable: Iterable | None = None, label: str = "", unit: str = "steps", **options: Any):
+        shell = get_ipython()
+        in_notebook = shell is not None and hasattr(shell, "kernel")
+        self._place = display(_text(f"{label} …"), raw=True, display_id=True) if in_notebook else None
+        if in_notebook:
+            options |= {"file": io.StringIO(), "ncols": WIDTH}
+        super().__init__(iterable, label, unit=f" {unit}", **options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> Any:
+        if self._place is None:
+            return super().display(msg, pos)
+        if not self.disable:
+            self._place.update(_text(str(self)), raw=True)
+
+    def close(self) -> None:
+        if not self.disable and self._place is not None:
+            self._place.update(_text(self.summary()), raw=True)
+        super().close()
+
+    def summary(self) -> str:
+        """What was done, in how many seconds, and what the bar said beside it."""
+        done, seconds = f"{self.n:,}", self.format_dict["elapsed"]
+        if self.total is not None and self.n < self.total:
+            done += f" of {self.total:,}"
+        parts = [f"{done}{self.unit}", f"{seconds:.0f} s" if seconds >= 1 else "under a second", self.postfix]
+        return f"{self.desc}: " + ", ".join(part for part in parts if part)
+
+
+def _text(line: str) -> dict[str, str]:
+    return {"text/plain": line}

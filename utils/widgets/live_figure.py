@@ -1,0 +1,54 @@
+"""What all live figures are: a widget for the kernel, and a piece of a page that needs no kernel."""
+
+import json
+import uuid
+from typing import Any
+
+import anywidget
+import matplotlib.pyplot as plt
+import traitlets
+from matplotlib.figure import Figure
+
+from utils.plots.shown import mimebundle
+
+from .assets import script, style
+
+
+class LiveFigure(anywidget.AnyWidget):
+    """A figure that can be touched wherever the page runs its script: in a notebook, reopened without a kernel, or in
+    a page made of it. Where there is no script, its picture stands there.
+
+    (A widget's usual output is a reference to the kernel's memory. A notebook that is opened again shows an error in
+    its place.) With a kernel the figure's state can be read, set and observed, as any widget's.
+
+    A kind of figure names its `files` and draws its `picture`; its script defines `render({ model, el })`.
+    """
+
+    files: str
+    _figure = traitlets.Unicode(help="by which the page finds the kernel's widget").tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any):
+        if "files" in vars(cls):  # a kind of figure, not what traitlets derives from one
+            cls._esm = f"{script(cls.files)}\nexport default {{ initialize, render }};"
+            cls._css = style(cls.files)
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, **state: Any):
+        super().__init__(_figure=uuid.uuid4().hex, **state)
+
+    def picture(self) -> Figure:
+        """The figure as it stands, for a page without scripts."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        figure = self.picture()
+        bundle, about = mimebundle(figure)
+        plt.close(figure)
+        kind = next(cls for cls in type(self).__mro__ if "files" in vars(cls))
+        state = json.dumps(self.get_state(kind.class_own_traits(sync=True))).replace("<", "\\u003c")  # no tag of the page's ends it
+        start = f"alive(document.currentScript, {json.dumps(self._figure)}, {state});"
+        bundle["text/html"] = (
+            f'<div><div class="picture">{bundle["text/html"]}</div><style>{style(self.files)}</style>'
+            f"<script>(() => {{\n{script(self.files)}\n{start}\n}})();</script></div>"
+        )
+        return bundle, about
