@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -405,7 +406,7 @@ def along_the_circle(angle):
 degrees = torch.linspace(0.3, 359.7, 400, dtype=torch.float64)
 losses = torch.stack([along_the_circle(angle) for angle in degrees])
 slopes = torch.stack([numerical_gradient(along_the_circle, angle) for angle in degrees])
-plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query (degrees)", "");
+plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query, degrees", "loss; its slope");
 
 # %% [markdown]
 # *The loss goes down and up in steps, one for each word. On every step its slope is exactly zero: the query is told nothing about where lime is.*

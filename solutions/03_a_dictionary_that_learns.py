@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -66,7 +67,8 @@ plots.entries(words, answer.abs());
 class SoftDictionary(nn.Module):
     """A dictionary of `slots` keys and values that are learned.
 
-    Parameters: key (slots, d_query) starts as standard normal numbers, value (slots, d_value) as a tenth of such.
+    Parameters: key (slots, d_query) starts as standard normal numbers, value (slots, d_value) as a tenth
+    of such.
     """
 
     def __init__(self, slots, d_query, d_value):
@@ -102,7 +104,7 @@ SoftDictionary = check("SoftDictionary", SoftDictionary)
 
 # %% exercise="train_step"
 def train_step(model, optimizer, query, target):
-    """One step that lowers the mean squared error between model(query) and target; its value before, a float."""
+    """One step that lowers the mean squared error of model(query) and target; its value before, a float."""
     # BEGIN SOLUTION
     loss = ((model(query) - target) ** 2).mean()
     optimizer.zero_grad()
@@ -177,11 +179,11 @@ def squared_error(model, query, target):
     return ((model(query) - target) ** 2).mean((1, 2))  # one for each seed
 
 
-def learn(build, scale=1.0, steps=600):
+def learn(name, build, scale=1.0, steps=600):
     """Five seeds of what `build` makes, trained; and the share of new states whose colour comes out right."""
     model, noise = training.Seeds(build, range(5)), torch.Generator().manual_seed(0)
     batches = (((scale * states), wanted) for states, wanted, _ in iter(lambda: tasks.draw(64, noise), None))
-    training.train(model, batches, squared_error, steps, rate=0.02, label=build.__name__)
+    training.train(model, batches, squared_error, steps, rate=0.02, label=name)
     states, _, context = tasks.draw(1000, noise)
     answers = model(scale * states).detach()  # (5, 1000, 3)
     return model, (torch.cdist(answers, tasks.colours).argmin(-1) == context).float().mean(1)
@@ -238,17 +240,16 @@ class QueryMapLearned(nn.Module):
 # **Predict.** Chance is 1/8. Where does each of the five end?
 
 # %%
-builds = [learned, keys_fixed, UniformWeights, all_alike, QueryMapLearned]
-names = [
-    "keys and values learned",
-    "random keys, values learned",
-    "uniform weights",
-    "all slots start alike",
-    "random keys, query map learned",
-]
-outcomes = [learn(build) for build in builds]
-models = dict(zip(names, [model for model, _ in outcomes], strict=True))
-accuracy = dict(zip(names, [shares for _, shares in outcomes], strict=True))
+builds = {
+    "keys and values learned": learned,
+    "random keys, values learned": keys_fixed,
+    "uniform weights": UniformWeights,
+    "all slots start alike": all_alike,
+    "random keys, query map learned": QueryMapLearned,
+}
+models, accuracy = {}, {}
+for name, build in builds.items():
+    models[name], accuracy[name] = learn(name, build)
 plots.seeds(accuracy, "colour right, on new states", chance=1 / 8);
 
 # %% [markdown]
@@ -394,15 +395,16 @@ def votes_of(model, scale):
 # %%
 untrained = training.Seeds(eight_slots, range(5))
 starts = {scale: effective_slots(votes_of(untrained, scale)).mean().item() for scale in (1, 10)}
-soft_model, soft_accuracy = learn(eight_slots)
-sharp_model, sharp_accuracy = learn(eight_slots, scale=10)
+soft, sharp = "soft start", "sharp start (queries × 10)"
+soft_model, soft_accuracy = learn(soft, eight_slots)
+sharp_model, sharp_accuracy = learn(sharp, eight_slots, scale=10)
 print(
     {
         f"queries × {scale}": f"{slots:.1f} of 8 slots share a vote at the start"
         for scale, slots in starts.items()
     }
 )
-outcomes = {"soft start": soft_accuracy, "sharp start (queries × 10)": sharp_accuracy}
+outcomes = {soft: soft_accuracy, sharp: sharp_accuracy}
 plots.seeds(outcomes, "colour right, on new states", chance=1 / 8);
 
 # %%

@@ -12,6 +12,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -148,7 +149,7 @@ gradient_by_distance = check("gradient_by_distance", gradient_by_distance)
 
 # %%
 class Reader(nn.Module):
-    """Reads symbols (B, T), gives logits (B, 8) at the end; with attention, its last state looks back at all."""
+    """Reads symbols (B, T), gives logits (B, 8) at the end; with attention its last state looks back at all."""
 
     def __init__(self, recurrent=nn.GRU, attention=False, width=32):
         super().__init__()
@@ -186,9 +187,7 @@ reach = {}
 for name, options in kinds.items():
     torch.manual_seed(0)
     reach[name] = gradient_by_distance(Reader(**options).read, x)
-plots.curves(range(101), reach, "distance from the end", "size of the gradient", log="y").set_ylim(
-    bottom=1e-20
-);
+plots.curves(range(101), reach, "distance from the end", "size of the gradient", log="y", ylim=(1e-20, None));
 
 # %% [markdown]
 # *On a logarithmic axis the three recurrent networks fall in straight lines: exponentially. With attention the curve falls for a few steps, where the state still carries, and then stays level: that part
@@ -219,7 +218,7 @@ for name in ("GRU", "GRU + attention"):
     model = Reader(**kinds[name])
     first[name] = torch.stack([gradient_by_distance(model.read, x[:, :length])[-1] for length in lengths])
 first["1 / T, for its slope"] = first["GRU + attention"][0] / torch.tensor(lengths)
-plots.curves(lengths, first, "length T", "gradient at the first input", log="xy").set_ylim(bottom=1e-20);
+plots.curves(lengths, first, "length T", "gradient at the first input", log="xy", ylim=(1e-20, None));
 
 # %% [markdown]
 # *With attention the gradient falls like 1/T: the two lines are parallel. Without, it falls exponentially. That is the honest sentence: not "constant", but **1/T against exponential**.*
@@ -341,7 +340,7 @@ recipe = {"warm_up": 50, "decay": True, "clip": 1.0}  # of the rate and the grad
 def train_translator(width, steps, rate):
     torch.manual_seed(0)
     model = models.EncoderDecoder(len(corpus.source), len(corpus.target), step=fixed_context_step, width=width)
-    batches, label = corpus.batches(40), f"width {width}"
+    batches, label = corpus.batches(40), f"width {width}, {steps} steps"
     training.train(
         model.to(training.device()), batches, models.translation_loss, steps, rate, label=label, **recipe
     )

@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -177,7 +178,8 @@ def attention_decoder_step(y, s, encoder_states, mask, attention, cell):
     """The decoder's next state (B, W), the context (B, C) it was made from, and the weights (B, Tk).
 
     y (B, E) is the word before, s (B, W) the state before, encoder_states (B, Tk, C), mask (B, Tk), True = may
-    attend; attention(query, key, value, mask) as above, cell(input, state) as nn.GRUCell, on the input [y, context].
+    attend; attention(query, key, value, mask) as above; cell(input, state) as nn.GRUCell, on the input
+    [y, context].
     """
     # BEGIN SOLUTION
     context, weights = attention(s[:, None], encoder_states, encoder_states, mask)  # (B, 1, C), (B, 1, Tk)
@@ -337,7 +339,8 @@ diagonal, crossed = torch.tensor(diagonal), torch.tensor(crossing).float().mean(
 print(f"12 digits: correlation of the word's place and the place it looked at {diagonal.mean():.3f},", end=" ")
 print(f"lowest {diagonal.min():.3f}")
 print(
-    f"{len(crossing)} numbers written right end in unit, und, ten: in {crossed:.0%} the unit looked further right than the ten"
+    f"{len(crossing)} numbers written right end in unit, und, ten:",
+    f"in {crossed:.0%} the unit looked further right than the ten",
 )
 claim("the diagonal is there: a mean correlation above 0.9", diagonal.mean() > 0.9)
 claim(
@@ -376,7 +379,7 @@ plots.encoder_decoder(*look(short)[:2], look(short)[2][: len(look(short)[1])]);
 
 # %% exercise="precompute_keys"
 def precompute_keys(attention, key):
-    """A BahdanauAttention's projected keys (B, Tk, d_hidden), from key (B, Tk, d_key): what no query changes."""
+    """A BahdanauAttention's projected keys (B, Tk, d_hidden) from key (B, Tk, d_key): what no query changes."""
     # BEGIN SOLUTION
     return attention.W_k(key)
     # END SOLUTION
@@ -481,9 +484,9 @@ claim("the fused one keeps less than a fifth of the memory", memory["fused"] < m
 def beam_search(step, start, end, width, max_length):
     """The best sequence that a beam of `width` finds: the words after start, without end, as a list of ints.
 
-    step(prefixes): prefixes (N, L), each beginning with start, to log-probabilities (N, V) of the next word. Kept
-    are the `width` best continuations by summed log-probability; those that end are set aside. Best is the highest
-    log-probability per word, `end` included, of those that ended or were cut off at max_length.
+    step(prefixes): prefixes (N, L), each beginning with start, to log-probabilities (N, V) of the next word.
+    Kept are the `width` best continuations by summed log-probability; those that end are set aside. Best is the
+    highest log-probability per word, `end` included, of those that ended or were cut off at max_length.
     """
     # BEGIN SOLUTION
     kept, done = [(0.0, [])], []

@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -98,10 +99,10 @@ def masked_softmax(scores, mask):
 
 # %% exercise="scaled_dot_product"
 def scaled_dot_product(query, key, value, mask=None):
-    """Context (..., Tq, Dv) and weights (..., Tq, Tk): softmax(query · key / √Dk) over the keys, times value.
+    """Context (..., Tq, Dv), weights (..., Tq, Tk): softmax(query · key / √Dk) over the keys, times value.
 
-    query (..., Tq, Dk), key (..., Tk, Dk), value (..., Tk, Dv), mask broadcastable to (..., Tq, Tk), True = may attend.
-    A query that may attend to nothing gets zeros.
+    query (..., Tq, Dk), key (..., Tk, Dk), value (..., Tk, Dv); mask broadcastable to (..., Tq, Tk), True = may
+    attend. A query that may attend to nothing gets zeros.
     """
     # BEGIN SOLUTION
     scores = query @ key.mT / math.sqrt(query.size(-1))  # (..., Tq, Tk)
@@ -167,9 +168,8 @@ plots.bar_grid(some);
 state, W_q, key = torch.randn(5, 64), torch.randn(64, 64), torch.randn(9, 64)
 divided = scaled_dot_product(state @ W_q, key, key)[1]
 smaller = (state @ (W_q / 8) @ key.mT).softmax(-1)
-claim(
-    "a W_q that is smaller by √64 gives the same weights as the division", torch.allclose(divided, smaller, atol=1e-6)
-)
+alike = torch.allclose(divided, smaller, atol=1e-6)
+claim("a W_q that is smaller by √64 gives the same weights as the division", alike)
 
 # %% [markdown]
 # ## A sum or a product: which is better?
@@ -229,10 +229,10 @@ def surprise(model, query, key):
     return -model(query, key).log_softmax(-1).diagonal(dim1=-2, dim2=-1).mean((1, 2))
 
 
-def share_right(task, d, kind):
+def share_right(name, task, d, kind):
     batches = task(torch.Generator().manual_seed(1))
     model = training.Seeds(lambda: Match(d, 16, kind), range(SEEDS))
-    training.train(model, batches, surprise, 300, rate=0.01, decay=True, label=kind)
+    training.train(model, batches, surprise, 300, rate=0.01, decay=True, label=name)
     return (model(*next(batches)).argmax(-1) == torch.arange(16)).float().mean((1, 2))
 
 
@@ -241,8 +241,11 @@ def share_right(task, d, kind):
 
 # %%
 kinds = ["sum", "sum, with a bias", "product"]
-right = {f"names: {kind}": share_right(names, 32, kind) for kind in kinds}
-right |= {f"vectors: {kind}": share_right(vectors, 8, kind) for kind in kinds}
+right = {}
+for task, d in [(names, 32), (vectors, 8)]:
+    for kind in kinds:
+        name = f"{task.__name__}: {kind}"
+        right[name] = share_right(name, task, d, kind)
 plots.seeds(right, "share of queries that find their key", chance=1 / 16);
 
 # %% [markdown]
@@ -449,8 +452,8 @@ class MultiHeadAttention(nn.Module):
     def forward(self, query, key, value, mask=None):
         """The context (B, Tq, d_model) and the weights (B, heads, Tq, Tk).
 
-        query (B, Tq, d_model), key and value (B, Tk, d_model); mask (Tq, Tk) or (B, Tq, Tk), True = may attend, the
-        same for every head. A query that may attend to nothing gets zeros.
+        query (B, Tq, d_model), key and value (B, Tk, d_model); mask (Tq, Tk) or (B, Tq, Tk), True = may attend,
+        the same for every head. A query that may attend to nothing gets zeros.
         """
         # BEGIN SOLUTION
         query = split_heads(self.W_q(query), self.heads)  # (B, heads, Tq, D/heads)
@@ -492,7 +495,7 @@ claim(
 
 # %%
 def two_of_eight(generator):
-    """Queries (S, B, 1, 16) of two names, things (S, B, 8, 16) of a name and numbers, and both things' numbers."""
+    """Queries (S, B, 1, 16) of two names, things (S, B, 8, 16) of name and numbers, both things' numbers."""
     name = torch.eye(8)
     while True:
         numbers = torch.randn(SEEDS, 64, 8, 8, generator=generator)
@@ -727,7 +730,7 @@ for name, positions in {"no positions": None, "a sum (sinusoidal)": "sum", "a tu
 
 # %%
 lines = {name: each.mean(1).tolist() for name, each in known.items()}
-plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share right").set(ylim=(0, 1.05));
+plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share right", ylim=(0, 1.05));
 
 # %% [markdown]
 # *Without positions the layer knows which symbols came before and how often, and guesses. With either kind it is right at the length it was trained on. Beyond, both get worse, the sum much faster.*

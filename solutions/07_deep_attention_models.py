@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -328,11 +329,11 @@ bits = presets.bits_per_byte(model, text.held_out, preset.context, text_loss)
 smooth = (losses / math.log(2)).unfold(0, 20, 10).mean(-1)  # the mean of 20 steps, every 10
 steps = [20 + 10 * i for i in range(len(smooth))]
 lines = {"the model, in training": smooth.tolist()}
-lines |= {name: [level] * len(smooth) for name, level in [("unigram entropy", unigram), ("xz -9e", xz)]}
-plots.curves(steps, lines, "step", "bits per byte").axhline(bits, color=plots.INK, linestyle=":");
+levels = {"unigram entropy": unigram, "xz -9e": xz, "the model, on held-out text": bits}
+plots.curves(steps, lines, "step", "bits per byte", levels=levels);
 
 # %% [markdown]
-# *The loss falls below the unigram entropy within some fifty steps: it has learned which bytes are frequent. What comes after is spelling, words, the beginnings of syntax. The dotted line is the held-out text at the end.*
+# *The loss falls below the unigram entropy within some fifty steps: it has learned which bytes are frequent. What comes after is spelling, words, the beginnings of syntax. The lowest level is the model on the held-out text, at the end.*
 
 # %%
 print(f"{name}: {bits:.2f} bits per byte on files it has not seen; unigram {unigram:.2f}, xz {xz:.2f}")

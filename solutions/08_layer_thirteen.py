@@ -13,6 +13,7 @@
 import sys
 
 sys.path.insert(0, "..")
+print("PyTorch is loading, which takes a few seconds.", flush=True)
 
 import torch
 
@@ -58,7 +59,7 @@ seeds = [0, 1, 2]
 
 
 def learn(build, slots=4, label=""):
-    """Three networks, one for each seed, trained side by side; how often their sums and their values are right."""
+    """Three networks, one for each seed, trained side by side; how often their sums and values are right."""
     draws = torch.Generator().manual_seed(0)
     batches = iter(lambda: data.table_questions((len(seeds), 100), slots, draws), None)
     networks = training.Seeds(build, seeds)
@@ -114,9 +115,10 @@ claim("four layers have learned the same lookup", values["plain, 4 layers"].mean
 
 # %% exercise="gradient_by_layer"
 def gradient_by_layer(model, x, loss):
-    """(L + 1,): at x and after each of the L layers, the mean over the batch of the norm of the loss's gradient there.
+    """(L + 1,): at x and after each of the L layers, the mean over the batch of the norm of the gradient there.
 
-    model is a list of functions (B, D) -> (B, D'), x (B, D), loss(output) a number. The result carries no gradient.
+    model is a list of functions (B, D) -> (B, D'), x (B, D), loss(output) a number, whose gradient is meant.
+    The result carries no gradient.
     """
     # BEGIN SOLUTION
     states = [x.detach().clone().requires_grad_()]
@@ -222,8 +224,9 @@ claim("a residual connection alone: at least 95 % right", values["residual"].mea
 
 # %% exercise="linear_probe"
 def linear_probe(features, labels, held_out):
-    """The share, 0 to 1, of the last held_out rows that a linear classifier gets right which has seen only the others.
+    """The share, 0 to 1, of the last held_out rows that a linear classifier gets right.
 
+    It has seen only the others.
     features (n, D), of any offset and size; labels (n,), whole numbers from 0 on. The result is a float.
     """
     # BEGIN SOLUTION
@@ -264,10 +267,8 @@ def left_of_the_table(network, layers, blur=0.01):
 # %%
 before = {name: left_of_the_table(network, range(0, 13, 2)) for name, network in fresh.items()}
 curves = {name: shares.mean(1) for name, shares in before.items()}
-ax = plots.curves(
-    range(0, 13, 2), curves, "layer, before training", "slots read right by a probe", chance=1 / 8
-)
-ax.set_ylim(0, 1.05);
+axes = {"chance": 1 / 8, "ylim": (0, 1.05)}
+plots.curves(range(0, 13, 2), curves, "layer, before training", "slots read right by a probe", **axes);
 
 # %% [markdown]
 # *At the start the plain network holds the whole table at layer 12, as the orthogonal and the residual one do. ReLU and LayerNorm tangle it: a straight line finds less from layer to layer.*
@@ -277,8 +278,7 @@ ax.set_ylim(0, 1.05);
 # %%
 left = {name: left_of_the_table(networks[name].model(seeds[0]), range(13)) for name in kinds}
 curves = {name: shares.mean(1) for name, shares in left.items()}
-ax = plots.curves(range(13), curves, "layer, after training", "slots read right by a probe", chance=1 / 8)
-ax.set_ylim(0, 1.05);
+plots.curves(range(13), curves, "layer, after training", "slots read right by a probe", **axes);
 
 # %% [markdown]
 # *Through the residual network the table travels untouched. The plain network now has nothing of it at layer 12: training threw it away. (Mean of the four slots, first seed.)*
@@ -559,8 +559,7 @@ for slots in (8, 16, 32):
 
         found.append(learn(build, slots, f"{slots} slots, {name}")[-1])
 lines = {name: [shares.mean().item() for shares in each] for name, each in by_size.items()}
-ax = plots.curves([8, 16, 32], lines, "slots in the table", "value right", chance=1 / 8)
-ax.set(ylim=(0, 1.05), xticks=[8, 16, 32]);
+plots.curves([8, 16, 32], lines, "slots in the table", "value right", **axes).set_xticks([8, 16, 32]);
 
 # %% [markdown]
 # *400 steps teach 64 numbers to hold eight entries, not 32. A lookup in the input has nothing to learn there: its memory grows with the input, a value for every slot. (Means of three seeds.)*
@@ -617,8 +616,8 @@ def classifier():
     return nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
-def in_turn(*tasks):
-    """The share right of A, of B, and of A among its own five outputs, (steps, 3, S), before each step; 200 a task."""
+def in_turn(tasks):
+    """The share right of A, of B, and of A among its own five outputs, (steps, 3, S); 200 steps a task."""
     model, shares = training.Seeds(classifier, seeds), []
 
     def loss(model, x, kind):
@@ -628,8 +627,8 @@ def in_turn(*tasks):
         shares.append(torch.stack(right).float().mean(-1))
         return F.cross_entropy(model(x).mT, kind, reduction="none").mean(1)
 
-    for task in tasks:
-        training.train(model, iter(task, None), loss, 200, label=task.__name__.replace("_", " "))
+    for name, task in tasks.items():
+        training.train(model, iter(task, None), loss, 200, label=name)
     return torch.stack(shares)
 
 
@@ -637,7 +636,8 @@ def in_turn(*tasks):
 # **Predict.** After task B, how much of task A is still right? (A few seconds.)
 
 # %%
-alone, replayed = in_turn(task_a, task_b), in_turn(task_a, task_b_with_replay)
+alone = in_turn({"task A": task_a, "task B": task_b})
+replayed = in_turn({"task A": task_a, "task B, with replay": task_b_with_replay})
 lines = {"task A": alone[:, 0], "task B": alone[:, 1]}
 lines |= {"task A, with replay": replayed[:, 0], "task A, among its own outputs": alone[:, 2]}
 lines = {name: shares.mean(1) for name, shares in lines.items()}

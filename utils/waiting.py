@@ -42,7 +42,7 @@ class Bar(tqdm):
         done, seconds = f"{self.n:,}", self.format_dict["elapsed"]
         if self.total is not None and self.n < self.total:
             done += f" of {self.total:,}"
-        parts = [f"{done}{self.unit}", f"{seconds:.0f} s" if seconds >= 1 else "under a second", self.postfix]
+        parts = [f"{done}{self.unit}", f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s", self.postfix]
         return f"{self.desc}: " + ", ".join(part for part in parts if part)
 
 

@@ -20,12 +20,12 @@ def curves(
     ylabel: str,
     log: str = "",
     chance: float | None = None,
-    level: tuple[str, float] | None = None,
+    levels: Mapping[str, float] | None = None,
     ylim: tuple[float | None, float | None] = (None, None),
 ) -> Axes:
     """One line per entry of lines, over x, named at its end; `log` names the axes with a logarithmic scale ("x", "xy").
 
-    A level is a name and a height, drawn as a thin line; chance is one that is named so.
+    Levels are thin lines across, each with its name and height; chance is one more.
     Raises ValueError for more lines than there are colours.
     """
     if len(lines) > len(LINES):
@@ -39,7 +39,7 @@ def curves(
         ax.set_xscale("log")
     if "y" in log:
         ax.set_yscale("log")
-    for name, height in [*([("chance", chance)] if chance is not None else []), *([level] if level else [])]:
+    for name, height in (({} if chance is None else {"chance": chance}) | dict(levels or {})).items():
         ax.plot(x, [height] * len(x), color=INK, linestyle=(0, (5, 4)), linewidth=1, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     ax.grid(color=GREY, alpha=0.25)

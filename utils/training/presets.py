@@ -62,7 +62,7 @@ class Preset:
             warm_up=self.warm_up,
             decay=True,
             clip=1.0,
-            label=f"language model, {self.steps} steps",
+            label="language model",
             betas=(0.9, 0.95),
             weight_decay=self.weight_decay,
             precision=getattr(torch, self.precision),

@@ -14,6 +14,31 @@ function html(name, className, parent, text = "") {
   return parent.appendChild(element);
 }
 
+/** A weight with two digits, and no 0.00 for what is not zero. */
+const short = (weight) => (weight > 0 && weight < 0.005 ? "<.01" : weight.toFixed(2));
+
+/** Keys pressed here are the figure's and not the notebook's, but for Escape, which goes back to the notebook. */
+function keepsKeys(place) {
+  place.dataset.lmSuppressShortcuts = "true";
+  place.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    place.blur();
+    place.parentElement.closest("[tabindex]")?.focus();
+  });
+}
+
+/** say(text) is read out to whoever is in the figure and has paused there; it is not seen. */
+function announcer(figure) {
+  const line = html("div", "said", figure);
+  line.style.cssText = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)";
+  line.setAttribute("aria-live", "polite");
+  let pause;
+  return (text) => {
+    clearTimeout(pause);
+    pause = setTimeout(() => figure.contains(document.activeElement) && (line.textContent = text), 400);
+  };
+}
+
 /** The three largest weights of a row, without those under 0.01; `name(j)` says what stands in column j. */
 function topThree(weights, name) {
   const looked = weights.map((weight, j) => ({ weight, j })).filter(({ weight }) => weight >= 0.01);
@@ -47,7 +72,7 @@ function chooser(model, list, chips, label) {
   list.setAttribute("aria-label", label);
   chips.forEach((chip, i) => {
     chip.setAttribute("role", "option");
-    chip.dataset.lmSuppressShortcuts = "true"; // its arrow keys are not the notebook's
+    keepsKeys(chip);
     pointed(chip, i, select);
     chip.addEventListener("focus", () => select(i));
     chip.addEventListener("keydown", (event) => {

@@ -45,7 +45,8 @@ class LiveFigure(anywidget.AnyWidget):
         bundle, about = mimebundle(figure)
         plt.close(figure)
         kind = next(cls for cls in type(self).__mro__ if "files" in vars(cls))
-        state = json.dumps(self.get_state(kind.class_own_traits(sync=True))).replace("<", "\\u003c")  # no tag of the page's ends it
+        state = json.dumps(self.get_state(kind.class_own_traits(sync=True)))
+        state = state.replace("<", "\\u003c")  # a word may be "</script>"
         start = f"alive(document.currentScript, {json.dumps(self._figure)}, {state});"
         bundle["text/html"] = (
             f'<div><div class="picture">{bundle["text/html"]}</div><style>{style(self.files)}</style>'

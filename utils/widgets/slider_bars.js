@@ -22,13 +22,15 @@ function drawPanel(parent, title, bars, ylabel, level) {
   });
   if (level !== null) svg("path", { d: `M${PAD.left} ${floor - HIGH * level}H${wide}`, class: "level" }, picture);
   return (heights, when) => {
+    const said = `${title}, ${when}: ${bars.map((bar, j) => `${bar} ${short(heights[j])}`).join(", ")}`;
     columns.forEach(({ bar, number }, j) => {
       bar.setAttribute("y", floor - HIGH * heights[j]);
       bar.setAttribute("height", HIGH * heights[j]);
       number.setAttribute("y", floor - HIGH * heights[j] - 5);
-      number.textContent = heights[j].toFixed(2);
+      number.textContent = short(heights[j]);
     });
-    picture.setAttribute("aria-label", `${title}, ${when}: ${bars.map((bar, j) => `${bar} ${heights[j].toFixed(2)}`).join(", ")}`);
+    picture.setAttribute("aria-label", said);
+    return said;
   };
 }
 
@@ -39,14 +41,15 @@ function render({ model, el }) {
   const slider = html("input", "slider", controls);
   Object.assign(slider, { type: "range", min: 0, max: steps.length - 1, step: 1 });
   slider.setAttribute("aria-label", model.get("name"));
-  slider.dataset.lmSuppressShortcuts = "true"; // its keys are not the notebook's
+  keepsKeys(slider);
+  const say = announcer(el);
   const reading = html("div", "reading", controls);
   const row = html("div", "panels", el);
   const panels = titles.map((title) => drawPanel(row, title, bars, model.get("ylabel"), model.get("level")));
 
   function redraw() {
     const record = model.get("record");
-    panels.forEach((show, p) => show(heights[p][record], steps[record]));
+    say(panels.map((show, p) => show(heights[p][record], steps[record])).join(". "));
     reading.textContent = steps[record];
     slider.setAttribute("aria-valuetext", steps[record]);
     slider.value = record;

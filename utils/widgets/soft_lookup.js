@@ -21,7 +21,7 @@ function lookup(query, places, colours, temperature) {
 
 function drawPlane(parent, words, places, colours) {
   const plane = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "plane", tabindex: 0, role: "application" }, parent);
-  plane.setAttribute("aria-label", "Keys in the plane. Drag the query, or move it with the arrow keys.");
+  plane.setAttribute("aria-label", "Keys in the plane. Drag the query, or move it with the arrow keys; Escape leaves.");
   const lines = places.map((place) => {
     const [x, y] = toPixels(place);
     return svg("line", { x1: x, y1: y, class: "match" }, plane);
@@ -62,7 +62,8 @@ function render({ model, el }) {
   const reading = html("span", "reading", label);
   const slider = html("input", "slider", label);
   Object.assign(slider, { type: "range", min: -2, max: 1.5, step: 0.05 });
-  for (const focused of [plane, slider]) focused.dataset.lmSuppressShortcuts = "true"; // their arrow keys are not the notebook's
+  [plane, slider].forEach(keepsKeys);
+  const say = announcer(el);
 
   function redraw() {
     const query = model.get("query");
@@ -75,11 +76,14 @@ function render({ model, el }) {
       lines[j].setAttribute("y2", y);
       lines[j].style.strokeWidth = 0.5 + 9 * weight;
       bars[j].bar.style.width = `${100 * weight}%`;
-      bars[j].number.textContent = weight.toFixed(2);
+      bars[j].number.textContent = short(weight);
     });
     swatch.style.background = rgb(blend);
     reading.textContent = `temperature ${Number(temperature.toPrecision(2))}`;
     slider.value = Math.log10(temperature);
+    slider.setAttribute("aria-valuetext", reading.textContent);
+    const place = query.map((x) => x.toFixed(2)).join(", ");
+    say(`query at ${place}, ${reading.textContent}: ${topThree(weights, (j) => words[j])}`);
   }
 
   const moveTo = (query) => model.set("query", query.map(clamp));

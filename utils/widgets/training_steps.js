@@ -3,9 +3,10 @@
 const SIZE = 360; // pixels of the plane's side
 const CURVE = { left: 44, right: 290, top: 10, bottom: 96, height: 118 }; // the loss curve, in pixels
 const PACE = 125; // milliseconds from record to record while playing
+const STRIDES = 8; // where a reader asks for no motion, so many presses lead through the training
 
 const rgb = (colour) => `rgb(${colour.map((c) => Math.round(255 * c)).join(", ")})`;
-const short = (x) => (x > 0 && x < 0.001 ? x.toExponential(1) : String(Number(x.toPrecision(2))));
+const rounded = (x) => (x > 0 && x < 0.001 ? x.toExponential(1) : String(Number(x.toPrecision(2))));
 const largest = (numbers) => numbers.reduce((a, b) => Math.max(a, b));
 const smallest = (numbers) => numbers.reduce((a, b) => Math.min(a, b));
 
@@ -41,10 +42,10 @@ function drawCurve(parent, steps, losses) {
   const [across, up] = [scale(steps[0], steps.at(-1), left, right), scale(smallest(heights), largest(heights), bottom, top)];
   const points = steps.map((step, r) => [across(step), up(heights[r])]);
   const curve = svg("svg", { viewBox: `0 0 300 ${height}`, class: "curve", role: "img" }, parent);
-  curve.setAttribute("aria-label", `The loss goes from ${short(losses[0])} to ${short(losses.at(-1))}.`);
+  curve.setAttribute("aria-label", `The loss goes from ${rounded(losses[0])} to ${rounded(losses.at(-1))}.`);
   svg("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "axes" }, curve);
-  svg("text", { x: left - 6, y: top + 4, class: "end" }, curve, short(largest(losses)));
-  svg("text", { x: left - 6, y: bottom + 4, class: "end" }, curve, short(smallest(losses)));
+  svg("text", { x: left - 6, y: top + 4, class: "end" }, curve, rounded(largest(losses)));
+  svg("text", { x: left - 6, y: bottom + 4, class: "end" }, curve, rounded(smallest(losses)));
   svg("text", { x: left, y: height - 6 }, curve, `step ${steps[0]}`);
   svg("text", { x: right, y: height - 6, class: "end" }, curve, steps.at(-1));
   svg("polyline", { points: points.join(" "), class: "loss" }, curve);
@@ -63,11 +64,13 @@ function render({ model, el }) {
   const { points, now, marker } = drawCurve(side, steps, losses);
   const reading = html("div", "reading", side);
   const controls = html("div", "controls", side);
-  const button = html("button", "play", controls, "Play");
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const play = still ? "Step" : "Play";
+  const button = html("button", "play", controls, play);
   const slider = html("input", "slider", controls);
   Object.assign(slider, { type: "range", min: 0, max: last, step: 1 });
   slider.setAttribute("aria-label", "training step");
-  for (const focused of [button, slider]) focused.dataset.lmSuppressShortcuts = "true"; // their keys are not the notebook's
+  [button, slider].forEach(keepsKeys);
 
   function redraw() {
     const record = model.get("record");
@@ -80,7 +83,7 @@ function render({ model, el }) {
     const [x, y] = points[record];
     for (const [name, value] of Object.entries({ x1: x, x2: x })) now.setAttribute(name, value);
     for (const [name, value] of Object.entries({ cx: x, cy: y })) marker.setAttribute(name, value);
-    reading.textContent = `step ${steps[record]}, loss ${short(losses[record])}`;
+    reading.textContent = `step ${steps[record]}, loss ${rounded(losses[record])}`;
     plane.setAttribute("aria-label", `${slots.length} keys among ${model.get("contexts").length} contexts at ${reading.textContent}`);
     slider.setAttribute("aria-valuetext", reading.textContent);
     slider.value = record;
@@ -90,16 +93,17 @@ function render({ model, el }) {
   function stop() {
     clearInterval(playing);
     playing = null;
-    button.textContent = "Play";
+    button.textContent = play;
     model.save_changes();
   }
-  function advance() {
-    model.set("record", Math.min(last, model.get("record") + 1));
-    if (model.get("record") === last) stop();
+  function advance(by = 1) {
+    model.set("record", Math.min(last, model.get("record") + by));
+    if (still || model.get("record") === last) stop();
   }
   button.addEventListener("click", () => {
     if (playing) return stop();
     if (model.get("record") === last) model.set("record", 0);
+    if (still) return advance(Math.ceil(last / STRIDES));
     playing = setInterval(advance, PACE);
     button.textContent = "Pause";
   });
