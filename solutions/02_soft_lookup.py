@@ -532,8 +532,9 @@ plots.curves(counts, shares, "pairs stored, keys of width 16", "read back whole"
 # and fails before 16. (Mean of five seeds.)*
 
 # %%
+print(f"{'pairs':31}", "".join(f"{pairs:7}" for pairs in counts))
 for name, share in shares.items():
-    print(f"{name:31}", "  ".join(f"{pairs}: {s:.2f}" for pairs, s in zip(counts, share.tolist(), strict=True)))
+    print(f"{name:31}", "".join(f"{s:7.2f}" for s in share.tolist()))
 claim("the soft lookup reads more than 99 % of 1024 pairs", shares["soft lookup, temperature 0.01"][-1] > 0.99)
 claim("the linear memory reads under 5 % of 32 pairs", shares["linear memory"][3] < 0.05)
 claim("the least-squares matrix reads under 20 % of them", shares["least-squares matrix"][3] < 0.2)

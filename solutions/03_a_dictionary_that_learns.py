@@ -398,12 +398,8 @@ starts = {scale: effective_slots(votes_of(untrained, scale)).mean().item() for s
 soft, sharp = "soft start", "sharp start (queries × 10)"
 soft_model, soft_accuracy = learn(soft, eight_slots)
 sharp_model, sharp_accuracy = learn(sharp, eight_slots, scale=10)
-print(
-    {
-        f"queries × {scale}": f"{slots:.1f} of 8 slots share a vote at the start"
-        for scale, slots in starts.items()
-    }
-)
+for scale, slots in starts.items():
+    print(f"queries × {scale}: {slots:.1f} of 8 slots share a vote at the start")
 outcomes = {soft: soft_accuracy, sharp: sharp_accuracy}
 plots.seeds(outcomes, "colour right, on new states", chance=1 / 8);
 

@@ -19,8 +19,10 @@ def named_at_ends(ax: Axes) -> None:
     ax.figure.draw_without_rendering()
     ends = [_end(ax, line) for line in lines]
     heights = _spread([y for _, _, y in ends], GAP)
+    low, high = sorted(ax.get_ylim())
+    seen = all(low <= value <= high for _, value, _ in ends)
     strays = max(abs(height - y) for height, (_, _, y) in zip(heights, ends, strict=True))
-    if strays > STRAYS or max(len(line.get_label()) for line in lines) > LONGEST:
+    if not seen or strays > STRAYS or max(len(line.get_label()) for line in lines) > LONGEST:
         ax.figure.legend(handles=lines, loc="outside lower center", ncols=2, handlelength=3.5)
         return
     for line, height, (x, value, y) in zip(lines, heights, ends, strict=True):

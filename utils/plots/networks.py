@@ -31,7 +31,7 @@ def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tenso
     else:
         for x, row in zip(xt, weights.tolist(), strict=True):
             for start, weight in zip(xs, row, strict=True):
-                ax.plot([start, x], [0, 2], color=BLUE, linewidth=6 * weight, alpha=0.7, zorder=1)
+                ax.plot([start, x], [0, 2], color=BLUE, linewidth=6 * weight, zorder=1)
     ax.set(xlim=(-0.6, columns + 0.6), ylim=(-0.7, 2.7), xticks=[], yticks=[0, 2])
     ax.set_yticklabels(["encoder\nreads", "decoder\nwrites"])
     ax.tick_params(length=0)

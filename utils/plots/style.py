@@ -18,11 +18,11 @@ from .shown import INK, PAPER, show_in_notebooks
 LINES = ["#0f69c3", "#d27800", "#3c9687", "#ff2d78", "#78694b", "#a587c3"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (9, 1.5, 1.5, 1, 1.5, 1.5))]
-BLUE, ORANGE, GREY = LINES[0], LINES[1], "#7f8487"
+BLUE, BROWN, GREY = LINES[0], "#a85400", "#7f8487"
 SMALL, NORMAL, LARGE = 8.0, 9.0, 10.0  # points, of which a pixel is 0.72
 WIDEST = 9.3  # inches, of 100 pixels: a cell of JupyterLab is 932 wide
 HALO = [withStroke(linewidth=2.5, foreground=PAPER)]  # round words that lie on any colour
-UNDER_INK, UNDER_WHITE = 0.78, 0.94  # blue may be as opaque as this under ink, and has to be under white words
+UNDER_INK, UNDER_WHITE = 0.77, 0.915  # so opaque blue or brown may be under ink, and has to be under white words
 
 STYLE = {
     "font.size": NORMAL,
@@ -65,7 +65,7 @@ def opacity(share: float) -> float:
 
 
 def words_on(share: float) -> str:
-    """The colour of words that lie on blue or orange of this share."""
+    """The colour of words that lie on blue or brown of this share."""
     return INK if share <= UNDER_INK else "white"
 
 
@@ -75,9 +75,9 @@ def shades(colour: str) -> Colormap:
 
 
 def signed_shades() -> Colormap:
-    """Orange for what is negative, blue for what is positive, transparent for zero."""
+    """Brown for what is negative, blue for what is positive, transparent for zero."""
     shares = np.linspace(-1, 1, 511)
-    return ListedColormap([(*to_rgb(BLUE if share > 0 else ORANGE), opacity(abs(share))) for share in shares])
+    return ListedColormap([(*to_rgb(BLUE if share > 0 else BROWN), opacity(abs(share))) for share in shares])
 
 
 def framed(ax: Axes, rows: int, columns: int) -> Axes:
@@ -91,7 +91,7 @@ def framed(ax: Axes, rows: int, columns: int) -> Axes:
 
 
 def numbered(weight: float) -> str:
-    """A weight as a picture shows it: a whole number as one, and no 0.00 for what is not zero."""
+    """A weight in few letters: two digits, a whole number as one, and no .00 for what is not zero."""
     if weight == round(weight):
         return f"{weight:.0f}"
-    return "<.01" if 0 < weight < 0.005 else f"{weight:.2f}"
+    return "<.01" if 0 < weight < 0.005 else f"{weight:.2f}".replace("0.", ".", 1)

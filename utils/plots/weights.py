@@ -29,6 +29,8 @@ from .style import (
     words_on,
 )
 
+LETTER = 0.114  # inches of a row of letters
+
 
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
     """A dictionary's entries: each word with its colour (Tk, 3) below."""
@@ -82,7 +84,7 @@ def weights_by_temperature(
 def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Axes | None = None) -> Axes:
     """A matrix (Tq, Tk) with a number in each cell: a row for each query, a column for each key.
 
-    The more of something, the stronger its colour: blue, or orange for what is below zero.
+    The more of something, the stronger its colour: blue, or brown for what is below zero.
     """
     ax = ax or new_axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
     reach = max(1.0, weights.abs().max().item())
@@ -103,7 +105,7 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
     for ax, (title, weights) in zip(row, heads.items(), strict=True):
         for i, shares in enumerate(weights.tolist()):
             for j, weight in enumerate(shares):
-                ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight, alpha=0.7)
+                ax.plot([j, i], [0, 1], color=BLUE, linewidth=6 * weight)
         for x, token in enumerate(tokens):
             ax.text(x, -0.06, token, ha="center", va="top")
             ax.text(x, 1.06, token, ha="center", va="bottom")
@@ -116,11 +118,11 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
 
 def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
     """A panel for each matrix (T, T), by its title: dark where the token of the row looks at that of the column."""
-    columns = max(1, int(WIDEST / (0.155 * len(tokens) + 0.6)))
+    columns = max(1, int(WIDEST / (LETTER * len(tokens) + 0.45)))
     rows = -(-len(weights) // columns)
     columns, turned = min(columns, len(weights)), 90 if max(map(len, tokens)) > 1 else 0
-    size = WIDEST / columns if len(weights) > 1 else 0.155 * len(tokens) + 0.9
-    grid = new_grid(rows, columns, size * columns, (0.155 * len(tokens) + 0.7) * rows).flatten()
+    size = LETTER * len(tokens) + 0.45
+    grid = new_grid(rows, columns, size * columns, (LETTER * len(tokens) + 0.7) * rows).flatten()
     for ax in grid[len(weights) :]:
         ax.remove()
     for ax, (title, matrix) in zip(grid, weights.items(), strict=False):
@@ -170,7 +172,7 @@ def plane(
     weights = (key @ query / temperature).softmax(0)
     left, middle, right = new_grid(1, 3, WIDEST, 3.3, width_ratios=[3, 3.6, 1])[0]
     for word, place, colour, weight in zip(words, key.tolist(), value.tolist(), weights.tolist(), strict=True):
-        left.plot(*zip(place, query.tolist(), strict=True), color=GREY, linewidth=0.3 + 7 * weight, alpha=0.6, zorder=1)
+        left.plot(*zip(place, query.tolist(), strict=True), color=GREY, linewidth=0.5 + 7 * weight, zorder=1)
         left.scatter(*place, color=[colour], s=170, edgecolor=INK, zorder=2)
         aside = {-1: "right", 0: "center", 1: "left"}[round(place[0] / (0.75 * max(1e-9, math.hypot(*place))))]
         outward = 11 * np.array(place) / max(1e-9, math.hypot(*place))

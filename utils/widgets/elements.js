@@ -14,8 +14,8 @@ function html(name, className, parent, text = "") {
   return parent.appendChild(element);
 }
 
-/** A weight with two digits, and no 0.00 for what is not zero. */
-const short = (weight) => (weight > 0 && weight < 0.005 ? "<.01" : weight.toFixed(2));
+/** A weight in few letters: two digits, and no .00 for what is not zero. */
+const short = (weight) => (weight > 0 && weight < 0.005 ? "<.01" : weight.toFixed(2).replace(/^0/, ""));
 
 /** Keys pressed here are the figure's and not the notebook's, but for Escape, which goes back to the notebook. */
 function keepsKeys(place) {
@@ -43,7 +43,7 @@ function announcer(figure) {
 function topThree(weights, name) {
   const looked = weights.map((weight, j) => ({ weight, j })).filter(({ weight }) => weight >= 0.01);
   const top = looked.sort((a, b) => b.weight - a.weight).slice(0, 3);
-  return top.map(({ weight, j }) => `${name(j)} ${weight.toFixed(2)}`).join(", ") || "nothing";
+  return top.map(({ weight, j }) => `${name(j)} ${short(weight)}`).join(", ") || "nothing";
 }
 
 /** Calls select(i) when the mouse points at a place or presses it. */

@@ -1,7 +1,7 @@
 // The figure in which a slider changes what bars show. The kernel is told when a move ends.
 
 const [BAR, GAP, HIGH] = [34, 10, 150]; // pixels of a bar's width, of the space between two, of the height 1
-const PAD = { left: 40, top: 18, bottom: 24 };
+const PAD = { left: 48, top: 18, bottom: 24 };
 
 function drawPanel(parent, title, bars, ylabel, level) {
   const wide = PAD.left + GAP + bars.length * (BAR + GAP);

@@ -1,21 +1,13 @@
 """Figures are tested by what they draw."""
 
-import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from utils import data, plots
 
-matplotlib.use("agg")
 WORDS, KEY, VALUE = data.small_dictionary()
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def heights(ax):
@@ -33,7 +25,7 @@ def test_bars_have_the_weights_as_heights_and_the_values_as_colours():
     ax = plots.bars(weights.requires_grad_(), WORDS[:3], VALUE[:3])
     assert torch.allclose(heights(ax), weights)
     assert to_rgb(ax.patches[0].get_facecolor()) == pytest.approx(VALUE[0].tolist())
-    assert [text.get_text() for text in ax.texts] == ["0.50", "0.25", "0.25"]
+    assert [text.get_text() for text in ax.texts] == [".50", ".25", ".25"]
 
 
 def test_colder_weights_are_sharper():
@@ -45,17 +37,47 @@ def test_colder_weights_are_sharper():
 
 def test_a_heatmap_has_a_number_in_each_cell():
     ax = plots.heatmap(torch.tensor([[1.0, 0.0], [0.25, -0.5]]), ["a", "b"], ["x", "y"])
-    assert [text.get_text() for text in ax.texts] == ["1", "0", "0.25", "-0.50"]
+    assert [text.get_text() for text in ax.texts] == ["1", "0", ".25", "-.50"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("key", "query")
 
 
-def test_curves_are_labelled_and_scaled():
+def test_curves_are_named_at_their_ends_and_scaled():
     ax = plots.curves([1, 10, 100], {"one": [1, 2, 3], "two": [3, 2, 1]}, "x", "y", log="x")
-    assert [line.get_label() for line in ax.lines] == ["one", "two"]
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
-    with_chance = plots.curves([1, 2], {"one": [0.2, 0.9]}, "x", "y", chance=0.125)
-    assert [line.get_label() for line in with_chance.lines] == ["one", "chance"]
-    assert with_chance.lines[1].get_ydata()[0] == 0.125
+    assert {text.get_text(): text.xy for text in ax.texts} == {"one": (100, 3), "two": (100, 1)}
+    assert (ax.get_xscale(), ax.get_yscale(), ax.figure.legends) == ("log", "linear", [])
+    levels = plots.curves([1, 2], {"one": [0.2, 0.9]}, "x", "y", chance=0.125, levels={"most": 0.5}, ylim=(0, 1))
+    assert [line.get_label() for line in levels.lines] == ["one", "chance", "most"]
+    assert [line.get_ydata()[0] for line in levels.lines[1:]] == [0.125, 0.5]
+    assert levels.get_ylim() == (0, 1)
+
+
+def test_names_that_would_lie_on_each_other_are_moved_apart_in_the_order_of_their_lines():
+    ends = {"low": 0.5, "high": 0.502, "middle": 0.501}
+    ax = plots.curves([0, 1], {name: [0, end] for name, end in ends.items()}, "x", "y", ylim=(0, 1))
+    ax.figure.draw_without_rendering()
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in ax.texts}  # without its leader
+    assert boxes["low"].y1 <= boxes["middle"].y0 and boxes["middle"].y1 <= boxes["high"].y0
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"a name that is longer than there is room for it": [0, 1], "short": [1, 0]},
+        {"leaves the axes": [0.5, 9.0], "stays": [0.5, 0.2]},
+        {f"line {i}": [0, 0.5] for i in range(6)},
+    ],
+    ids=["long", "outside", "crowded"],
+)
+def test_where_names_at_the_ends_do_not_fit_they_stand_below_the_axes(lines):
+    ax = plots.curves([0, 1], lines, "x", "y", chance=0.5, ylim=(0, 1))
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [*lines, "chance"] and not ax.texts
+    ax.figure.draw_without_rendering()
+    assert ax.figure.legends[0].get_window_extent().y1 <= ax.get_window_extent().y0
+
+
+def test_more_lines_than_can_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="7 lines are more than the 6"):
+        plots.curves([0, 1], {str(i): [0, i] for i in range(7)}, "x", "y")
 
 
 def test_the_plane_shows_what_a_lookup_gives():
@@ -165,5 +187,5 @@ def test_a_deep_network_has_its_layers_and_the_question_at_one_of_them():
     ax = plots.deep_network(depth=5, asked_at=3)
     words = [text.get_text() for text in ax.texts]
     assert [f"layer {n}" in words for n in range(1, 7)] == [True] * 5 + [False]
-    assert len(ax.patches) == 6 and len({patch.get_facecolor() for patch in ax.patches}) == 2
-    assert [patch.get_y() for patch in ax.patches if patch.get_facecolor() != (1, 1, 1, 1)] == [3]
+    boxes = [patch.get_y() for patch in ax.patches]
+    assert len({*boxes}) == 6 and [bottom for bottom in {*boxes} if boxes.count(bottom) == 2] == [3]  # blue over paper
