@@ -59,6 +59,11 @@ TO_THE_MIDDLE = """(plane) => {
 ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
 
 
+def written(weight):
+    """A weight as the figures write it."""
+    return "<.01" if 0 < weight < 0.005 else f"{weight:.2f}".removeprefix("0")
+
+
 def until(condition):
     """Wait until the condition holds. Raises TimeoutError when patience ends."""
     end = time.monotonic() + PATIENCE / 1000

@@ -1,7 +1,7 @@
 """Chapter 05's figure: what each word of a translation looked at."""
 
 import pytest
-from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until
+from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, written
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def assert_shows_word(page, figure, word):
     assert figure.locator("[aria-selected=true]").count() == figure.locator(".row.lit").count() == 1
     assert "lit" in figure.locator(".row").nth(word).get_attribute("class")
     weights, source, asked = told(page, f"[figure.weights[{word}], figure.source, figure.target[{word}]]")
-    first = f"“{asked}” looked at: {source[weights.index(max(weights))]} {max(weights):.2f}"
+    first = f"“{asked}” looked at: {source[weights.index(max(weights))]} {written(max(weights))}"
     assert figure.locator(".reading").inner_text().startswith(first)
     looked_at = figure.locator(".chip:not([role])")
     shades = looked_at.evaluate_all("all => all.map((chip) => Number(chip.style.getPropertyValue('--weight')))")

@@ -1,7 +1,7 @@
 """Chapter 07's figure: where each head of a language model looks."""
 
 import pytest
-from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until
+from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, written
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def assert_shows_token(page, figure, token):
     weights = told(page, f"[head[{token}] for head in figure.weights]")
     assert shades == pytest.approx([weight for row in weights for weight in row])
     for line, row in zip(figure.locator(".reading").all()[1:], weights, strict=True):
-        assert f"({row.index(max(row))}) {max(row):.2f}" in line.inner_text()
+        assert f"({row.index(max(row))}) {written(max(row))}" in line.inner_text()
 
 
 def test_pointing_at_a_token_shows_where_each_head_looks(reading, heads):

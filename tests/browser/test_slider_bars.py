@@ -1,7 +1,7 @@
 """A slider and its bars: over the width in chapter 06, over the layers in chapter 08."""
 
 import pytest
-from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until
+from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, written
 
 
 @pytest.fixture(scope="module", params=["06_queries_keys_and_values.ipynb", "08_layer_thirteen.ipynb"])
@@ -29,8 +29,8 @@ def assert_shows_step(page, figure, record):
         drawn = [float(bar.get_attribute("height")) for bar in panel.locator(".bar").all()]
         scale = max(drawn) / max(expected)
         assert drawn == pytest.approx([scale * height for height in expected], abs=0.1)
-        numbers = [float(number.text_content()) for number in panel.locator(".number").all()]
-        assert numbers == pytest.approx(expected, abs=0.0051)
+        numbers = [number.text_content() for number in panel.locator(".number").all()]
+        assert numbers == [written(weight) for weight in expected]
 
 
 def test_the_keyboard_moves_the_slider_and_not_the_notebook(sliding, bars):

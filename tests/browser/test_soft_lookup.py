@@ -46,7 +46,7 @@ def figure(page):
 
 
 def weights(figure):
-    return [float(number) for number in figure.locator(".number").all_inner_texts()]
+    return [float(number.replace("<.01", "0")) for number in figure.locator(".number").all_inner_texts()]
 
 
 def colour(figure):

@@ -20,7 +20,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (9, 1.5, 1.5, 1, 1.5, 1.5))]
 BLUE, BROWN, GREY = LINES[0], "#a85400", "#7f8487"
 SMALL, NORMAL, LARGE = 8.0, 9.0, 10.0  # points, of which a pixel is 0.72
-WIDEST = 9.3  # inches, of 100 pixels: a cell of JupyterLab is 932 wide
+WIDEST = 9.1  # inches, of 100 pixels: a cell of JupyterLab is 914 wide on a screen of 1366
 HALO = [withStroke(linewidth=2.5, foreground=PAPER)]  # round words that lie on any colour
 UNDER_INK, UNDER_WHITE = 0.77, 0.915  # so opaque blue or brown may be under ink, and has to be under white words
 

@@ -29,7 +29,7 @@ from .style import (
     words_on,
 )
 
-LETTER = 0.114  # inches of a row of letters
+LETTER = 0.112  # inches of a row of letters
 
 
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
