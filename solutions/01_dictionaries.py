@@ -406,7 +406,8 @@ def along_the_circle(angle):
 degrees = torch.linspace(0.3, 359.7, 400, dtype=torch.float64)
 losses = torch.stack([along_the_circle(angle) for angle in degrees])
 slopes = torch.stack([numerical_gradient(along_the_circle, angle) for angle in degrees])
-plots.curves(degrees, {"loss": losses, "its slope": slopes}, "direction of the query, degrees", "loss; its slope");
+lines = {"loss": losses, "its slope": slopes}
+plots.curves(degrees, lines, "direction of the query (degrees)", "loss; its slope");
 
 # %% [markdown]
 # *The loss goes down and up in steps, one for each word. On every step its slope is exactly zero: the query is told nothing about where lime is.*

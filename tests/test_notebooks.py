@@ -97,6 +97,11 @@ def test_built_notebooks_have_no_outputs():
         assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
 
 
+def test_no_line_of_code_is_longer_than_a_cell_is_wide():
+    cells = [cell for notebook in all_notebooks() for cell in notebook.cells if cell.cell_type == "code"]
+    assert [line for cell in cells for line in cell.source.splitlines() if len(line) > 112] == []
+
+
 def test_nbgrader_accepts_the_metadata():
     for notebook in all_notebooks():
         marks = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
