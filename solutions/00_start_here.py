@@ -54,7 +54,8 @@ claim("no word is left out: every weight is above zero", bool((weights > 0).all(
 # %% [markdown]
 # ## Your machine
 #
-# Every chapter runs on an ordinary processor; a graphics card is not needed.
+# Every chapter runs on an ordinary processor; a graphics card is not needed. Each chapter that you open has a Python process of its own, a
+# **kernel**, of up to 1.4 GB. Closing the tab leaves it running, so end it when you are done: *File → Close and Shut Down Notebook*.
 
 # %%
 import platform

@@ -425,7 +425,7 @@ claim("and leaves more slots dead", dead["sharp"].float().mean() > dead["soft"].
 # The dictionary you trained holds *one* table: these eight places, these eight colours. It has learned contents. Often the contents are different each time: the words of *this* sentence, the pixels of *this* picture. Then what
 # can be learned is not the entries but **how to make entries from an input**:
 #
-# | | from | by | what it says |
+# | part | from | by | what it says |
 # |---|---|---|---|
 # | query | the state | $q = s\,W_Q$ | what is sought |
 # | key | the input | $k_j = x_j W_K$ | what item j offers for matching |
@@ -434,6 +434,7 @@ claim("and leaves more slots dead", dead["sharp"].float().mean() > dead["soft"].
 # By hand, with widths of one: state 2, input 3, and maps 10, 100 and 1000 give the query 20, the key 300 and the value 3000.
 #
 # ### Exercise 3.4 · Query, key and value from a state and an input  (4 minutes, about 3 lines)
+# Make the three of the table: one matrix product each, from the state or from the inputs.
 #
 # <details><summary>Hint 1</summary>Three matrix products, nothing else: no scaling, no softmax.</details>
 # <details><summary>Hint 2</summary>Who asks? Who answers? Only one of the three comes from the state.</details>

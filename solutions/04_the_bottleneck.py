@@ -35,6 +35,7 @@ plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"]);
 # $b = 0$ give tanh(2 − 0.5) = tanh(1.5) = 0.905.
 #
 # ### Exercise 4.1 · One step of a recurrent network  (4 minutes, about 1 line)
+# Write the formula above for a whole batch: a row of x and of h for each sequence.
 #
 # <details><summary>Hint</summary>Two matrix products, a sum, and <code>torch.tanh</code> around all of it.</details>
 

@@ -196,12 +196,12 @@ attention_decoder_step = check("attention_decoder_step", attention_decoder_step)
 #
 # The same corpus as in chapter 04, the same encoder–decoder, the same number of steps and batches for everyone. Four models:
 #
-# | | the context | |
+# | model | its context | why it is here |
 # |---|---|---|
-# | **attention** | your attention, asked at every step | |
-# | fixed | the encoder's summary, always the same | chapter 04; the paper notes that its model becomes this one when the context is fixed to the last state |
+# | **attention** | your attention, asked at every step | the subject of this chapter |
+# | fixed context | the encoder's summary, always the same | chapter 04; the paper notes that its model becomes this one when the context is fixed to the last state |
 # | uniform weights | the mean of the encoder's states | as wide as the attention's context: is it *choosing* that helps? |
-# | fixed, wider | a summary of twice the width | over twice the parameters of the one with attention |
+# | fixed context, wider | a summary of twice the width | over twice the parameters of the one with attention |
 #
 # **Predict.** Which of the three controls comes nearest to attention? (About half a minute on a CPU. With a GPU at hand all four are twice as wide, and see four times as many sentences at each step.)
 
@@ -373,6 +373,7 @@ plots.encoder_decoder(*look(short)[:2], look(short)[2][: len(look(short)[1])]);
 # In your class, $W_k h_j$ is computed anew for every target word, and never changes: the encoder's states stay what they are. The paper's appendix says so, and computes it in advance.
 #
 # ### Exercise 5.5 · Keys in advance  (3 minutes, 1 line)
+# Compute, with the layer's own parameters, the part of the scores that is the same for every query.
 #
 # <details><summary>Hint</summary>Which part of the score does not know the query?</details>
 
@@ -564,7 +565,7 @@ for pair in data.dates().test[:5]:
 # - Alignments are learned from the loss alone; they cross where the languages do.
 # - Project the keys once; and do without the (B, Tq, Tk, A) tensor.
 #
-# ## Quiz
+# ## Before you go on
 #
 # <details><summary>In this decoder: what is the query, what are the keys, what are the values?</summary>The query is the decoder's previous state, s_{i-1}, through W_q. The keys are the encoder's states through W_k. The values are the encoder's states as they are.</details>
 # <details><summary>Why do the lines of "sixty three" and "drei und sechzig" cross?</summary>German says the unit before the ten. To write "drei" the decoder needs the state at "three", the later word; to write "sechzig" the earlier one. Each step asks anew, so nothing forces it to go from left to right.</details>

@@ -384,6 +384,8 @@ print(torch.arange(8).reshape(1, 2, 4))  # two steps of width four: with two hea
 
 # %% [markdown]
 # ### Exercise 6.3 · Split into heads  (6 minutes, about 2 lines)
+# Give each head its run of columns, and an axis of its own before the steps, so that one product serves all heads.
+#
 # <details><summary>Hint 1</summary>Cut the last axis in two: (B, T, heads, D/heads). <code>reshape</code> does that without moving a number.</details>
 # <details><summary>Hint 2</summary>Then <code>transpose</code> two axes. Reshaping straight to (B, heads, T, D/heads) gives the right shape and the wrong numbers.</details>
 
@@ -405,6 +407,8 @@ split_heads(torch.arange(8).reshape(1, 2, 4), heads=2)  # (1, 2, 2, 2)
 
 # %% [markdown]
 # ### Exercise 6.4 · And together again  (3 minutes, 1 line)
+# Undo it: what the heads bring back stands side by side again, in the order it was cut.
+#
 # <details><summary>Hint</summary>The two steps of <code>split_heads</code>, each undone, the last one first. <code>flatten(2)</code> joins the axes from the third on.</details>
 
 
@@ -530,7 +534,7 @@ labels = [
     for name, asked in zip("ABCDEFGH", query[0, 0, 0].reshape(2, 8).sum(0), strict=True)
 ]
 plots.heatmap(torch.cat([look[1], look[2]]), ["one head", "head 0 of two", "head 1 of two"], labels).set(
-    xlabel="thing (* = asked for)"
+    xlabel="thing (* = asked for)", ylabel="head"
 );
 
 # %% [markdown]
@@ -754,7 +758,7 @@ claim("at four times the length some seed with the turn is under 95 % too", turn
 # - One head brings back one blend. Two heads bring back two things, at the same width and with the same parameters.
 # - Attention does not know the order. Positions are added to the words, or turn queries and keys.
 #
-# ## Quiz
+# ## Before you go on
 #
 # <details><summary>Why √d and not d?</summary>A score is a sum of d products. If they are independent and of variance one, the sum has variance d, and a standard deviation of √d. Divided by d, wide heads would be too soft: all scores near 0, all weights alike.</details>
 # <details><summary>Which d is under the root, with 8 heads in a model of width 512?</summary>64: what one head multiplies. Each score is a sum of 64 products.</details>

@@ -464,7 +464,7 @@ print("the answers:                    ", *named(answers[0]))
 # %% [markdown]
 # Your `LanguageModel` can be used as it is: 64 tokens, one head, eight pairs. At each question it has to name the value. Four models, the same number of steps, the same batches:
 #
-# | | |
+# | model | why it is here |
 # |---|---|
 # | two layers | your model |
 # | one layer | the control: is one lookup enough? |
@@ -702,7 +702,7 @@ plots.patches_seen(
 # - Two layers of attention recall from their own input: the first leaves notes, the second finds them. One layer does, if it gets the notes for free.
 # - Blocks do not care what the tokens are; the order has to be told.
 #
-# ## Quiz
+# ## Before you go on
 #
 # <details><summary>Where in a block can one token learn about another?</summary>In the attention alone. Norms, network and sums treat each position by itself.</details>
 # <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, a missing norm, or targets that are not what you think.</details>

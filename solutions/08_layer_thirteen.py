@@ -655,7 +655,7 @@ claim("among its own outputs most of it still is", alone[-1, 2].min() > 0.7)
 claim("with replay over 90 %, and task B as well", replayed[-1].min() > 0.9)
 
 # %% [markdown]
-# | | the input lost at layer 13 | catastrophic forgetting |
+# | what | the input lost at layer 13 | catastrophic forgetting |
 # |---|---|---|
 # | when | within one forward pass | over training |
 # | where | in the activations | in the weights |
@@ -685,7 +685,7 @@ claim("with replay over 90 %, and task B as well", replayed[-1].min() > 0.9)
 # - Attention to the input fetches what the state has lost. It wins where carrying is noisy, and where much would have to be packed into one state.
 # - Catastrophic forgetting happens to weights, over training; replay mends it, attention does not.
 #
-# ## Quiz
+# ## Before you go on
 #
 # <details><summary>ReLU with He's start: the gradient at layer 0 is nearly as large as at layer 16. Why does the network still not answer?</summary>The gradient tells the lower layers what to change, but on the way up the table gets tangled: at layer 12 a probe is right three times in ten, where a guess is right once in eight. Gradients that arrive do not mean that information does.</details>
 # <details><summary>How can the answer be right when the probe at layer 12 is at chance?</summary>The answer was not in the state. The question, added at layer 13, made the query, and the lookup fetched the value from the input.</details>

@@ -1,7 +1,9 @@
 """The widgets' kernel side; what they do under the mouse is tested in tests/browser."""
 
+import json
 import re
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import traitlets
@@ -216,3 +218,41 @@ def test_a_token_that_there_is_not_is_refused(selected):
 def test_heads_that_do_not_fit_are_named(tokens, weights, named):
     with pytest.raises(ValueError, match=named):
         HeadViews(list(tokens), weights)
+
+
+FIGURES = {
+    "SoftLookup": lambda: SoftLookup(WORDS, KEY, VALUE),
+    "TrainingSteps": training_steps,
+    "Alignment": alignment,
+    "SliderBars": slider_bars,
+    "HeadViews": lambda: HeadViews(["a", "</script>", "c"], torch.rand(2, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("build", FIGURES.values(), ids=FIGURES)
+def test_what_stands_in_a_notebook_needs_no_kernel(build):
+    """And nothing from the network: a picture, and a script with the figure's state."""
+    figure = build()
+    bundle, about = figure._repr_mimebundle_()
+    assert {*bundle} == {"text/html", "image/png", "text/plain"} and about["image/png"]["alt"] == bundle["text/plain"]
+    page = bundle["text/html"]
+    assert page.count('<div class="picture">') == page.count("<svg") == page.count("</script>") == 1
+    assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
+    state = json.loads(re.search(r"alive\(document.currentScript, \"\w+\", (.*)\);$", page, re.M)[1])
+    whole = figure.get_state()
+    assert state == {name: whole[name] for name in state} and not any(name.startswith("_") for name in state)
+    assert {name for name in whole if not name.startswith("_")} - {"layout", "tabbable", "tooltip"} == {*state}
+    assert plt.get_fignums() == []
+
+
+def test_the_picture_is_of_the_figure_as_it_stands():
+    figure = SoftLookup(WORDS, KEY, VALUE, query=(0.2, 1.0), temperature=0.3)
+    figure.query = [1.0, 0.0]
+    heights = [bar.get_height() for bar in figure.picture().axes[1].patches]
+    assert heights == pytest.approx((KEY @ torch.tensor([1.0, 0.0]) / 0.3).softmax(0).tolist())
+    plt.close("all")
+
+
+def test_each_kind_is_drawn_by_its_own_script():
+    scripts = [build()._esm for build in FIGURES.values()]
+    assert len({*scripts}) == 5 and all(script.count("function render(") == 1 for script in scripts)

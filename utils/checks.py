@@ -12,8 +12,7 @@ from utils.attempts import borrowed
 from utils.exercises.exercise import Exercise, Verdict
 
 SYMBOLS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
-COLOURS = {"passed": "success", "failed": "error", "not attempted": "warn"}
-FALLBACK = {"passed": "#2e7d32", "failed": "#d32f2f", "not attempted": "#ef6c00"}
+COLOURS = {"passed": "#2e7d32", "failed": "#c62828", "not attempted": "#a85400"}  # white can be read on them
 FAILED_ITSELF = (
     "The check itself failed ({}), which is not your doing, so nothing is said of your code. Run it again; if that "
     "does not help, restart the kernel."
@@ -98,15 +97,16 @@ class Feedback:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        colour = f"var(--jp-{COLOURS[self.verdict.status]}-color1, {FALLBACK[self.verdict.status]})"
-        headline = f'<b style="color: {colour}">{html.escape(self.headline)}</b>'
-        parts = [f"<div>{headline} &ensp; {_prose(self.verdict.message)}</div>"]
+        colour, name = COLOURS[self.verdict.status], html.escape(self.name)
+        badge = f"color: white; background-color: {colour}; border-radius: 3px; padding: 1px 6px"
+        sign = f'<b style="{badge}">{SYMBOLS[self.verdict.status]}</b>'
+        parts = [f"<div>{sign} <b>{name}</b> &ensp; {_prose(self.verdict.message)}</div>"]
         if self.verdict.case:
             rows = "".join(_row(label, text) for label, text in self.verdict.evidence)
             summary = f"The case it failed: {html.escape(self.verdict.case)}"
             parts.append(f"<details open><summary>{summary}</summary><table>{rows}</table></details>")
         if not self.verdict.passed:
-            parts.append(f'<div style="opacity: .75">{GOES_ON}</div>')
+            parts.append(f"<div>{GOES_ON}</div>")
         return (
             f'<div style="border-left: 4px solid {colour}; padding: 2px 12px; line-height: 1.6">{"".join(parts)}</div>'
         )

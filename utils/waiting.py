@@ -11,7 +11,7 @@ from tqdm import tqdm
 WIDTH = 100  # letters, of the 118 that fit into a cell
 
 
-class Bar(tqdm):
+class Bar(tqdm):  # type: ignore[misc]  # tqdm has no hints
     """tqdm's bar, as text: over an iterable, or by hand with `total` and `update()`.
 
     In a notebook it becomes one line when it is closed, "GRU: 300 steps, 8 s, loss 2.08", which a saved notebook keeps

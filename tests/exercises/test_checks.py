@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from nbclient import NotebookClient
+from seeing import PAGES, contrast
 
 from utils import exercises
 from utils.attention import reference
-from utils.checks import Feedback, check
+from utils.checks import COLOURS, Feedback, check
 from utils.models import split_heads
 
 
@@ -284,6 +285,12 @@ def test_feedback_escapes_what_it_shows():
     page = Feedback("softmax", verdict)._repr_html_()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("colour", COLOURS.values())
+def test_a_sign_can_be_read_and_its_bar_stands_out_on_every_page(colour):
+    assert contrast("white", colour) > 4.5
+    assert min(contrast(colour, page) for page in PAGES.values()) > 3
 
 
 def test_an_endless_attempt_is_stopped_in_a_notebooks_kernel(said):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from utils import plots
-from utils.plots import shown
+from utils.plots import colours, shown
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def test_a_figure_is_told_in_words(figure):
 def test_in_a_page_its_ink_and_paper_are_the_pages(figure):
     page = shown.mimebundle(figure)[0]["text/html"]
     drawing = page[: page.index("<img")]
-    assert "currentColor" in drawing and shown.INK not in page and shown.PAPER not in page
-    assert shown.INK in shown.drawn(figure, {})
+    assert "currentColor" in drawing and colours.INK not in page and colours.PAPER not in page
+    assert colours.INK in shown.drawn(figure, {})
 
 
 def test_its_drawing_takes_the_place_of_its_bitmap_and_touches_nothing_else_of_the_page(figure):

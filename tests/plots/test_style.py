@@ -4,43 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from colorspacious import cspace_convert, deltaE
-from matplotlib.colors import to_rgb
+from colorspacious import deltaE
+from seeing import PAGES, contrast, over, seen
 
-from utils.plots import style
+from utils.plots import colours, style
 
-PAGES = {"JupyterLab, light": "#ffffff", "JupyterLab, dark": "#111111"}
-INK = {"JupyterLab, light": style.INK, "JupyterLab, dark": "#ffffff"}  # in a dark page it is the text's colour
+INK = {"JupyterLab, light": colours.INK, "JupyterLab, dark": "#ffffff"}  # in a dark page it is the text's colour
 READERS = [None, "deuteranomaly", "protanomaly"]
-
-
-def luminance(colour):
-    """Relative luminance. Source: WCAG 2.2."""
-    channels = np.array(to_rgb(colour))
-    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ [
-        0.2126,
-        0.7152,
-        0.0722,
-    ]
-
-
-def contrast(one, other):
-    """From 1 to 21. Source: WCAG 2.2."""
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
-
-
-def over(page, colour):
-    """What a colour with its opacity looks like on a page."""
-    *channels, opacity = colour
-    return tuple(opacity * np.array(channels) + (1 - opacity) * np.array(to_rgb(page)))
-
-
-def seen(colours, reader):
-    rgb = np.array([to_rgb(colour) for colour in colours])
-    if reader is None:
-        return rgb
-    return np.clip(cspace_convert(rgb, {"name": "sRGB1+CVD", "cvd_type": reader, "severity": 100}, "sRGB1"), 0, 1)
 
 
 def test_contrast_is_that_of_the_standard():
@@ -50,17 +20,19 @@ def test_contrast_is_that_of_the_standard():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_graphical_colour_stands_out_and_ink_can_be_read(page):
-    assert {colour for colour in [*style.LINES, style.BROWN, style.GREY] if contrast(colour, PAGES[page]) < 3} == set()
+    assert {
+        colour for colour in [*colours.LINES, colours.BROWN, colours.GREY] if contrast(colour, PAGES[page]) < 3
+    } == set()
     assert contrast(INK[page], PAGES[page]) > 4.5
 
 
 @pytest.mark.parametrize("reader", READERS, ids=str)
 def test_any_two_lines_can_be_told_apart(reader):
-    colours = seen(style.LINES, reader)
-    distances = [deltaE(one, other, input_space="sRGB1") for one, other in itertools.combinations(colours, 2)]
+    lines = seen(colours.LINES, reader)
+    distances = [deltaE(one, other, input_space="sRGB1") for one, other in itertools.combinations(lines, 2)]
     assert min(distances) >= 15
-    assert deltaE(*seen([style.BLUE, style.BROWN], reader), input_space="sRGB1") >= 15
-    assert len({*style.MARKERS}) == len({*map(str, style.DASHES)}) == len(style.LINES)
+    assert deltaE(*seen([colours.BLUE, colours.BROWN], reader), input_space="sRGB1") >= 15
+    assert len({*style.MARKERS}) == len({*map(str, style.DASHES)}) == len(colours.LINES)
 
 
 def test_the_distance_finds_what_colour_blind_readers_confuse():
@@ -69,12 +41,12 @@ def test_the_distance_finds_what_colour_blind_readers_confuse():
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("colours", [style.shades(style.BLUE), style.signed_shades()], ids=["shades", "signed"])
-def test_numbers_can_be_read_on_every_shade(page, colours):
-    shares = np.abs(np.linspace(*((-1, 1) if colours.N > 256 else (0, 1)), colours.N))
-    for share, shade in zip(shares, colours(range(colours.N)), strict=True):
-        words = style.words_on(share)
-        assert contrast(INK[page] if words == style.INK else words, over(PAGES[page], shade)) >= 4.5, (share, words)
+@pytest.mark.parametrize("scale", [colours.shades(colours.BLUE), colours.signed_shades()], ids=["shades", "signed"])
+def test_numbers_can_be_read_on_every_shade(page, scale):
+    shares = np.abs(np.linspace(*((-1, 1) if scale.N > 256 else (0, 1)), scale.N))
+    for share, shade in zip(shares, scale(range(scale.N)), strict=True):
+        words = colours.words_on(share)
+        assert contrast(INK[page] if words == colours.INK else words, over(PAGES[page], shade)) >= 4.5, (share, words)
 
 
 def test_no_letter_is_smaller_than_nine_pixels():

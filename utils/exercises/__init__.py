@@ -28,7 +28,10 @@ def get(name: str) -> Exercise:
 
 def load(name: str) -> Exercise:
     """The exercise in the bank's module of that name, listed or not. Raises ImportError if there is none."""
-    return importlib.import_module(f"{__name__}.bank.{name}").exercise
+    from utils.attempts import torch_as_usual  # imports torch
+
+    with torch_as_usual():  # a module makes tensors, and a notebook may have set another default dtype
+        return importlib.import_module(f"{__name__}.bank.{name}").exercise
 
 
 def loaded() -> list[Exercise]:

@@ -1,8 +1,8 @@
 """One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
 
+from .colours import BLUE, GREY, INK
 from .measurements import curves, matrix, regression, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
-from .style import BLUE, GREY, INK
 from .weights import (
     attention_maps,
     bar_grid,

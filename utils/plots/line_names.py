@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from .style import NORMAL
+from .style import NORMAL, figure_of
 
 GAP = 1.35 * NORMAL  # points from a name to the next
 STRAYS = 3.5 * NORMAL  # points that a name may be from the height of its line
@@ -15,34 +15,25 @@ LONGEST = 36  # letters of a name
 
 def named_at_ends(ax: Axes) -> None:
     """Name each labelled line where it ends; below the axes where that does not fit."""
-    lines = [line for line in ax.lines if not line.get_label().startswith("_")]
-    ax.figure.draw_without_rendering()
-    ends = [_end(ax, line) for line in lines]
-    heights = _spread([y for _, _, y in ends], GAP)
-    low, high = sorted(ax.get_ylim())
-    seen = all(low <= value <= high for _, value, _ in ends)
-    strays = max(abs(height - y) for height, (_, _, y) in zip(heights, ends, strict=True))
-    if not seen or strays > STRAYS or max(len(line.get_label()) for line in lines) > LONGEST:
-        ax.figure.legend(handles=lines, loc="outside lower center", ncols=2, handlelength=3.5)
+    lines = {str(line.get_label()): line for line in ax.lines}
+    figure_of(ax).draw_without_rendering()
+    ends = [_end(line) for line in lines.values()]
+    own = [ax.transData.transform(end)[1] * 72 / figure_of(ax).dpi for end in ends]  # points
+    heights = _spread(own, GAP)
+    low, high = ax.get_ylim()
+    seen = all(low <= y <= high for _, y in ends)
+    strays = max(abs(height - y) for height, y in zip(heights, own, strict=True))
+    if not seen or strays > STRAYS or max(map(len, lines)) > LONGEST:
+        figure_of(ax).legend(handles=[*lines.values()], loc="outside lower center", ncols=2, handlelength=3.5)
         return
-    for line, height, (x, value, y) in zip(lines, heights, ends, strict=True):
-        leader = {
-            "arrowstyle": "-",
-            "color": line.get_color(),
-            "linewidth": 1,
-            "shrinkA": 0,
-            "shrinkB": 1,
-            "relpos": (0, 0.5),
-        }
-        ax.annotate(
-            line.get_label(), (x, value), (14, height - y), textcoords="offset points", va="center", arrowprops=leader
-        )
+    for (name, line), end, height, y in zip(lines.items(), ends, heights, own, strict=True):
+        leader = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0, "shrinkB": 1, "relpos": (0, 0.5)}
+        ax.annotate(name, end, (14, height - y), textcoords="offset points", va="center", arrowprops=leader)
 
 
-def _end(ax: Axes, line: Line2D) -> tuple[float, float, float]:
-    """Where a line ends: x, y, and the height of that in points."""
-    x, y = line.get_xydata()[-1]
-    return x, y, ax.transData.transform((x, y))[1] * 72 / ax.figure.dpi
+def _end(line: Line2D) -> tuple[float, float]:
+    x, y = np.asarray(line.get_xydata())[-1]
+    return float(x), float(y)
 
 
 def _spread(heights: Sequence[float], gap: float) -> list[float]:

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from torch import Tensor
 
+from .colours import BLUE, GREY, INK, LINES, signed_shades
 from .line_names import named_at_ends
-from .style import BLUE, DASHES, GREY, INK, LARGE, LINES, MARKERS, SMALL, bare, new_axes, new_grid, signed_shades
+from .style import DASHES, LARGE, MARKERS, SMALL, bare, new_axes, new_grid
 
 MARKED = 9  # places of a long line that its marker is drawn at
 
@@ -33,11 +34,15 @@ def curves(
     ax = new_axes(7.4, 3.3)
     for i, (label, y) in enumerate(lines.items()):
         every = (i * len(x) // MARKED // len(lines), max(1, len(x) // MARKED)) if len(x) > 2 * MARKED else None
-        look = {"color": LINES[i], "linestyle": DASHES[i], "marker": MARKERS[i], "markersize": 4.5, "markevery": every}
-        ax.plot(x, y, label=label, **look)
-    for axis in log:
-        getattr(ax, f"set_{axis}scale")("log")
-        ax.tick_params(axis=axis, labelsize=LARGE)  # its exponents are smaller
+        ax.plot(
+            x, y, label=label, color=LINES[i], linestyle=DASHES[i], marker=MARKERS[i], markersize=4.5, markevery=every
+        )
+    if "x" in log:
+        ax.set_xscale("log")
+        ax.tick_params(axis="x", labelsize=LARGE)  # an exponent is smaller
+    if "y" in log:
+        ax.set_yscale("log")
+        ax.tick_params(axis="y", labelsize=LARGE)
     for name, height in (({} if chance is None else {"chance": chance}) | dict(levels or {})).items():
         ax.plot(x, [height] * len(x), color=INK, linestyle=(0, (5, 4)), linewidth=1, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)

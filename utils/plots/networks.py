@@ -9,7 +9,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .style import BLUE, GREY, INK, PAPER, SMALL, new_axes
+from .colours import BLUE, GREY, INK, PAPER
+from .style import SMALL, new_axes
 
 
 def encoder_decoder(source: Sequence[str], target: Sequence[str], weights: Tensor | None = None) -> Axes:

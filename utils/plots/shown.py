@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-INK, PAPER = "#202124", "#fefefd"  # of the bitmap; in a page they become these:
+from .colours import INK, PAPER
+
+# what ink and paper become in a page
 PAGE = {INK: "currentColor", PAPER: "var(--jp-layout-color0, var(--vscode-editor-background, Canvas))"}
 PIXELS = 100  # of a page, in an inch
 UNSAID = dict.fromkeys(["Creator", "Date", "Format", "Type"])
@@ -25,7 +27,7 @@ UNSAID = dict.fromkeys(["Creator", "Date", "Format", "Type"])
 def show_in_notebooks() -> None:
     """From now on the running notebook, if this is one, shows figures so."""
     shell = get_ipython()
-    if shell is not None:
+    if shell is not None and shell.display_formatter is not None:
         shell.display_formatter.mimebundle_formatter.for_type(Figure, mimebundle)
         shell.display_formatter.formatters["image/png"].type_printers.pop(Figure, None)  # which would come before
 
@@ -87,8 +89,8 @@ def _described(ax: Axes) -> list[str]:
     words = dict.fromkeys(
         _line(text) for text in texts if re.search(r"[^\W\d_]{2}", text) and "mathdefault" not in text
     )
-    named = [line.get_label() for line in ax.lines if not line.get_label().startswith("_")]
-    parts += [", ".join(word for word in words if word not in named), named and f"lines: {', '.join(named)}"]
+    named = [label for label in (str(line.get_label()) for line in ax.lines) if not label.startswith("_")]
+    parts += [", ".join(word for word in words if word not in named), f"lines: {', '.join(named)}" if named else ""]
     return [part for part in parts if part]
 
 

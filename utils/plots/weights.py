@@ -10,24 +10,8 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .style import (
-    BLUE,
-    GREY,
-    HALO,
-    INK,
-    NORMAL,
-    PAPER,
-    SMALL,
-    WIDEST,
-    bare,
-    framed,
-    new_axes,
-    new_grid,
-    numbered,
-    shades,
-    signed_shades,
-    words_on,
-)
+from .colours import BLUE, GREY, INK, PAPER, shades, signed_shades, words_on
+from .style import HALO, NORMAL, SMALL, WIDEST, bare, framed, new_axes, new_grid, numbered
 
 LETTER = 0.112  # inches of a row of letters
 
@@ -118,16 +102,17 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
 
 def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
     """A panel for each matrix (T, T), by its title: dark where the token of the row looks at that of the column."""
-    columns = max(1, int(WIDEST / (LETTER * len(tokens) + 0.45)))
+    longest = max(map(len, tokens))
+    side = LETTER * (len(tokens) + 0.7 * longest) + 0.35
+    columns = max(1, int(WIDEST / side))
     rows = -(-len(weights) // columns)
-    columns, turned = min(columns, len(weights)), 90 if max(map(len, tokens)) > 1 else 0
-    size = LETTER * len(tokens) + 0.45
-    grid = new_grid(rows, columns, size * columns, (LETTER * len(tokens) + 0.7) * rows).flatten()
+    columns = min(columns, len(weights))
+    grid = new_grid(rows, columns, side * columns, (side + 0.25) * rows).flatten()
     for ax in grid[len(weights) :]:
         ax.remove()
     for ax, (title, matrix) in zip(grid, weights.items(), strict=False):
         ax.imshow(matrix.detach().numpy(), cmap=shades(BLUE), vmin=0, vmax=1)
-        ax.set_xticks(range(len(tokens)), tokens, rotation=turned)
+        ax.set_xticks(range(len(tokens)), tokens, rotation=90 if longest > 1 else 0)
         ax.set_yticks(range(len(tokens)), tokens)
         ax.set_title(title)
         ax.tick_params(length=0)

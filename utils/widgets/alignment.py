@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from utils import plots
+from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
@@ -37,7 +38,7 @@ class Alignment(LiveFigure):
     def picture(self) -> Figure:
         ax = plots.heatmap(tensor(self.weights), self.target, self.source)
         ax.set(xlabel="source word", ylabel="target word")
-        return ax.figure
+        return figure_of(ax)
 
     @traitlets.validate("selected")
     def _is_a_word(self, proposal: traitlets.Bunch) -> int:

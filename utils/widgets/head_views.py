@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from utils import plots
+from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
@@ -41,7 +42,7 @@ class HeadViews(LiveFigure):
 
     def picture(self) -> Figure:
         heads = dict(zip(self.titles, map(tensor, self.weights), strict=True))
-        return plots.attention_maps(heads, self.tokens)[0].figure
+        return figure_of(plots.attention_maps(heads, self.tokens)[0])
 
     @traitlets.validate("selected")
     def _is_a_token(self, proposal: traitlets.Bunch) -> int:

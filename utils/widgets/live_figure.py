@@ -44,7 +44,7 @@ class LiveFigure(anywidget.AnyWidget):
         figure = self.picture()
         bundle, about = mimebundle(figure)
         plt.close(figure)
-        kind = next(cls for cls in type(self).__mro__ if "files" in vars(cls))
+        kind: Any = next(cls for cls in type(self).__mro__ if "files" in vars(cls))
         state = json.dumps(self.get_state(kind.class_own_traits(sync=True)))
         state = state.replace("<", "\\u003c")  # a word may be "</script>"
         start = f"alive(document.currentScript, {json.dumps(self._figure)}, {state});"

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from utils import plots
+from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
@@ -66,7 +67,7 @@ class SliderBars(LiveFigure):
         heights = {
             self.steps[r]: dict(zip(self.titles, (tensor(each[r]) for each in self.heights), strict=True)) for r in some
         }
-        return plots.bar_grid(heights)[0, 0].figure
+        return figure_of(plots.bar_grid(heights)[0, 0])
 
     @traitlets.validate("record")
     def _is_a_step(self, proposal: traitlets.Bunch) -> int:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from utils import plots
+from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
@@ -50,4 +51,4 @@ class SoftLookup(LiveFigure):
 
     def picture(self) -> Figure:
         key, value, query = tensor(self.places), tensor(self.colours), tensor(self.query)
-        return plots.plane(self.words, key, value, query, self.temperature)[0].figure
+        return figure_of(plots.plane(self.words, key, value, query, self.temperature)[0])

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, tensor
 
 from utils import plots
+from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
@@ -59,7 +60,7 @@ class TrainingSteps(LiveFigure):
 
     def picture(self) -> Figure:
         moments = {f"step {self.steps[r]}": (tensor(self.places[r]), tensor(self.colours[r])) for r in (0, -1)}
-        return plots.keys_in_plane(moments, tensor(self.contexts), tensor(self.targets))[0].figure
+        return figure_of(plots.keys_in_plane(moments, tensor(self.contexts), tensor(self.targets))[0])
 
     @traitlets.validate("record")
     def _is_recorded(self, proposal: traitlets.Bunch) -> int:
