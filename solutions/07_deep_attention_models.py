@@ -442,7 +442,7 @@ chosen = [list(heads)[head] for head in (trained.argmax(), trained.argmin())]
 plots.attention_maps({title: heads[title] for title in chosen}, letters);
 
 # %% [markdown]
-# *The two heads that give the most (left) and the least (right) weight to the byte before, on the excerpt, without a running kernel. A row is the byte that looks. Everything above the diagonal is the future, and empty. Left, the dark cells keep close to the diagonal; right, they reach further back, or spread out.*
+# *The two heads that give the most (left) and the least (right) weight to the byte before, on the excerpt, without a running kernel. A row is the byte that looks. Everything above the diagonal is the future, and empty. Left, the strongest cells keep close to the diagonal; right, they reach further back, or spread out.*
 #
 # Nobody built heads of this or that kind; training made them. What a head of one layer is good for to a head of the next, a smaller task shows better.
 #
@@ -586,7 +586,7 @@ claim("the model of one layer does neither, with under 35 %", max(notes(only), f
 plots.attention_maps({"layer 1": first[0, 0], "layer 2": second[0, 0]}, named(tokens[0]));
 
 # %% [markdown]
-# *One sequence. Left, in layer 1: the rows of the values have their dark cell just left of the diagonal, on their key. Right, in layer 2: the last eight rows are the questions; each looks at the value that stood behind its key.*
+# *One sequence. Left, in layer 1: the rows of the values have their strongest cell just left of the diagonal, on their key. Right, in layer 2: the last eight rows are the questions; each looks at the value that stood behind its key.*
 #
 # The second is an **induction head**: it finds where something like this stood before, and says what followed. With the head below that takes the notes it makes an induction circuit, found in language models from two layers up (Elhage et al. 2021, Olsson et al. 2022), where it appears as suddenly as here.
 #

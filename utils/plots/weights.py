@@ -101,7 +101,7 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
 
 
 def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
-    """A panel for each matrix (T, T), by its title: dark where the token of the row looks at that of the column."""
+    """A panel for each matrix (T, T), by its title: the bluer, the more a row's token looks at the column's."""
     longest = max(map(len, tokens))
     side = LETTER * (len(tokens) + 0.7 * longest) + 0.35
     columns = max(1, int(WIDEST / side))

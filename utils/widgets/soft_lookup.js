@@ -29,7 +29,9 @@ function drawPlane(parent, words, places, colours) {
   places.forEach((place, j) => {
     const [x, y] = toPixels(place);
     svg("circle", { cx: x, cy: y, r: 10, fill: rgb(colours[j]), class: "key" }, plane);
-    svg("text", { x, y: y - 16, class: "word" }, plane).textContent = words[j];
+    const [right, up] = place.map((part) => part / (Math.hypot(...place) || 1)); // words lie outwards, off the lines
+    const anchor = right > 0.4 ? "start" : right < -0.4 ? "end" : "middle";
+    svg("text", { x: x + 15 * right, y: y - 15 * up + 4, class: "word", style: `text-anchor: ${anchor}` }, plane, words[j]);
   });
   const handle = svg("g", { class: "query" }, plane);
   svg("circle", { r: 15, class: "grip" }, handle);
