@@ -31,6 +31,11 @@ def test_the_readme_has_the_two_commands():
     assert f"\n{SET_UP}pytest\n" in README
 
 
+def test_the_readmes_map_of_folders_fits_a_code_hosts_column():
+    folders = re.search(r"^```\n(chapters/ .*?)^```$", README, re.S | re.M)[1]
+    assert [line for line in folders.splitlines() if len(line) > 90] == []
+
+
 def test_every_requirement_is_pinned():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     requirements = [line for line in lines if line and not line.startswith("#")]

@@ -63,7 +63,9 @@ def reopened(lab, browser):
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.set_default_timeout(PATIENCE)
     page.goto(lab)
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.wait_for_url("**/lab/tree/**")
+    page.goto(re.sub("/lab/tree/.*", "/lab/workspaces/reopened", page.url))
+    page.wait_for_function("() => window.jupyterapp?.serviceManager")
     page.evaluate(COPY_THAT_NOBODY_TRUSTS, [CHAPTER, "untrusted.ipynb"])
     assert page.evaluate(OPEN_WITHOUT_A_KERNEL, CHAPTER)
     yield page

@@ -121,6 +121,14 @@ def test_the_arrow_keys_move_the_query_and_not_the_notebook(page, figure):
     assert page.evaluate(ACTIVE_CELL) == active
 
 
+def test_a_reader_who_cannot_see_it_is_told_where_the_query_is_and_what_it_gets(page, figure):
+    figure.locator(".plane").focus()
+    page.keyboard.press("ArrowRight")
+    said = "query at 0.25, 1.00, temperature 0.3: orange "
+    until(lambda: figure.locator(".said").inner_text().startswith(said))
+    assert figure.locator(".slider").get_attribute("aria-valuetext") == "temperature 0.3"
+
+
 def test_the_kernel_can_set_the_query(page, figure):
     in_kernel(page, "figure.query = [-1.0, 0.0]")
     until(lambda: place(figure) == pytest.approx([60, 160]))
