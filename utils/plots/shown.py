@@ -44,7 +44,8 @@ def drawn(figure: Figure, colours: dict[str, str] = PAGE) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", dpi=2 * PIXELS, transparent=True, metadata=UNSAID)
     drawing = file.getvalue()[file.getvalue().index("<svg") :]
-    drawing = re.sub(r"(?<!scale\()(\b\d+\.\d\d)\d+", r"\1", drawing)  # a hundredth of a point is less than a pixel
+    # a hundredth of a point is less than a pixel, but for a letter's scale
+    drawing = re.sub(r"scale\([^)]*\)|(\b\d+\.\d\d)\d+", lambda number: number[1] or number[0], drawing)
     for given, wanted in colours.items():
         drawing = drawing.replace(given, wanted)
     return drawing
@@ -83,12 +84,8 @@ def _described(ax: Axes) -> list[str]:
     for name, axis, scale in [("across", ax.xaxis, ax.get_xscale()), ("up", ax.yaxis, ax.get_yscale())]:
         label = _line(axis.get_label_text())
         parts.append(label and f"{name}: {label}{' (logarithmic)' * (scale == 'log')}")
-    texts = [tick.get_text() for tick in [*ax.get_xticklabels(), *ax.get_yticklabels()]] + [
-        text.get_text() for text in ax.texts
-    ]
-    words = dict.fromkeys(
-        _line(text) for text in texts if re.search(r"[^\W\d_]{2}", text) and "mathdefault" not in text
-    )
+    texts = [text.get_text() for text in [*ax.get_xticklabels(), *ax.get_yticklabels(), *ax.texts]]
+    words = dict.fromkeys(_line(text) for text in texts if re.search(r"[^\W\d_]{2}", text) and "$" not in text)
     named = [label for label in (str(line.get_label()) for line in ax.lines) if not label.startswith("_")]
     parts += [", ".join(word for word in words if word not in named), f"lines: {', '.join(named)}" if named else ""]
     return [part for part in parts if part]
