@@ -158,6 +158,22 @@ claim("double doubles", double(21) == 42)
 # and run the cells again.
 
 # %% [markdown]
+# ## Where you stand, and how to go on tomorrow
+#
+# Every check of an answer is kept, in the file `progress.sqlite` beside the chapters. This is what it says now; run the cell again
+# whenever you like to know. (In a terminal: `python -m utils.progress`.)
+
+# %%
+from utils import progress
+
+progress.table()
+
+# %% [markdown]
+# Save a chapter before you leave it (Ctrl + S): your answers are in its file and nowhere else. When you open it again, its outputs are
+# still there, but its kernel is new and knows nothing of them: the first check would raise `NameError: name 'check' is not defined`. So
+# click into the cell where you want to go on, and choose *Run → Run All Above Selected Cell*.
+
+# %% [markdown]
 # ## Words and shapes
 #
 # The field's own words, used in every chapter. Come back here when one escapes you.

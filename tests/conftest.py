@@ -11,6 +11,7 @@ import pytest
 from nbval.plugin import IPyNbCell
 from xdist.scheduler import LoadScopeScheduling
 
+os.environ.setdefault("ATTENTION_COURSE_PROGRESS", "")  # tests are nobody's progress
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the cores to whoever else is testing
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))  # kernels inherit it

@@ -97,7 +97,8 @@ MAY_IMPORT = {
     "training": {"models", "data", "waiting", "whole_files"},
     "exercises": {"attempts", "attention", "models"},
     "notebooks": {"exercises"},
-    "checks": {"exercises", "attempts"},
+    "progress": {"exercises"},
+    "checks": {"exercises", "attempts", "progress"},
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

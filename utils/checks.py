@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.display import display
 
-from utils import exercises
+from utils import exercises, progress
 from utils.attempts import borrowed
 from utils.exercises.exercise import Exercise, Verdict
 
@@ -38,6 +38,7 @@ def check(name: str, attempt: Any) -> Any:
         display(Feedback(name, Verdict(FAILED_ITSELF.format(type(error).__name__), attempted=False)))
         return exercise.reference
     display(Feedback(name, verdict))
+    progress.note(name, attempt, verdict)
     if os.environ.get("NBGRADER_EXECUTION") and not verdict.passed:
         raise AssertionError(f"{name}: {verdict.message}")
     return attempt if verdict.passed else exercise.reference

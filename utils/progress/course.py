@@ -1,0 +1,66 @@
+"""What the chapters' notebooks hold, as they are saved: titles, exercises with their minutes, the answers so far."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .store import ROOT
+
+HEADING = re.compile(r"^### Exercise (\d+\.\d+) · (.+?)  \((\d+) minutes?", re.M)
+BLANK = "raise NotImplementedError"
+
+
+@dataclass(frozen=True)
+class Task:
+    """An exercise where it stands. The answer is the fingerprint of its cell, None while that is blank."""
+
+    name: str
+    number: str
+    title: str
+    minutes: int
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class Chapter:
+    path: Path
+    title: str
+    tasks: list[Task]
+
+
+def chapters(root: Path = ROOT) -> list[Chapter]:
+    """Every chapter whose notebook can be read, in course order."""
+    read = (_chapter(path) for path in sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb")))
+    return [chapter for chapter in read if chapter is not None]
+
+
+def fingerprint(source: str) -> str:
+    """The same for the same code, whatever the space at its ends of lines."""
+    return hashlib.sha256("\n".join(line.rstrip() for line in source.strip().splitlines()).encode()).hexdigest()[:16]
+
+
+def _chapter(path: Path) -> Chapter | None:
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return Chapter(path, _title(cells, path), list(_tasks(cells)))
+    except (OSError, ValueError, KeyError, TypeError):  # somebody's file, perhaps half written
+        return None
+
+
+def _title(cells: list[dict], path: Path) -> str:
+    heading = re.search(r"^# \d+ · (.+)$", "".join(cells[0]["source"]), re.M)
+    return heading[1] if heading else path.stem
+
+
+def _tasks(cells: list[dict]) -> Iterator[Task]:
+    heading = None
+    for cell in cells:
+        source = "".join(cell["source"])
+        heading = HEADING.search(source) or heading
+        name = cell.get("metadata", {}).get("exercise")
+        if name and heading:
+            number, title, minutes = heading.groups()
+            yield Task(name, number, title, int(minutes), None if BLANK in source else fingerprint(source))
