@@ -61,6 +61,12 @@ def test_nothing_goes_to_a_notebooks_error_stream(notebook, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_bar_that_is_not_wanted_is_not_shown(notebook):
+    for _ in waiting.Bar(range(3), "GRU", disable=True):
+        pass
+    assert notebook == []
+
+
 def test_in_a_terminal_it_is_tqdms_bar():
     terminal = io.StringIO()
     for _ in waiting.Bar(range(3), "GRU", file=terminal):

@@ -20,7 +20,7 @@ class Bar(tqdm):  # type: ignore[misc]  # tqdm has no hints
 
     def __init__(self, iterable: Iterable | None = None, label: str = "", unit: str = "steps", **options: Any):
         shell = get_ipython()
-        in_notebook = shell is not None and hasattr(shell, "kernel")
+        in_notebook = shell is not None and hasattr(shell, "kernel") and not options.get("disable")
         self._place = display(_text(f"{label} …"), raw=True, display_id=True) if in_notebook else None
         if in_notebook:
             options |= {"file": io.StringIO(), "ncols": WIDTH}
@@ -43,7 +43,8 @@ class Bar(tqdm):  # type: ignore[misc]  # tqdm has no hints
         if self.total is not None and self.n < self.total:
             done += f" of {self.total:,}"
         parts = [f"{done}{self.unit}", f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s", self.postfix]
-        return f"{self.desc}: " + ", ".join(part for part in parts if part)
+        said = ", ".join(part for part in parts if part)
+        return f"{self.desc}: {said}" if self.desc else said
 
 
 def _text(line: str) -> dict[str, str]:

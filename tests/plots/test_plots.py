@@ -76,7 +76,7 @@ def test_where_names_at_the_ends_do_not_fit_they_stand_below_the_axes(lines):
 
 
 def test_more_lines_than_can_be_told_apart_are_refused():
-    with pytest.raises(ValueError, match="7 lines are more than the 6"):
+    with pytest.raises(ValueError, match="1 to 6 lines can be told apart, got 7"):
         plots.curves([0, 1], {str(i): [0, i] for i in range(7)}, "x", "y")
 
 
@@ -189,3 +189,56 @@ def test_a_deep_network_has_its_layers_and_the_question_at_one_of_them():
     assert [f"layer {n}" in words for n in range(1, 7)] == [True] * 5 + [False]
     boxes = [patch.get_y() for patch in ax.patches]
     assert len({*boxes}) == 6 and [bottom for bottom in {*boxes} if boxes.count(bottom) == 2] == [3]  # blue over paper
+
+
+def test_the_same_word_twice_is_two_bars():
+    ax = plots.bars(torch.tensor([0.2, 0.3, -0.5]), ["the", "cat", "the"])
+    assert [bar.get_x() for bar in ax.patches] == pytest.approx([-0.4, 0.6, 1.6])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["the", "cat", "the"] and ax.get_ylim()[0] < -0.5
+
+
+def test_weights_that_are_no_numbers_are_written_so():
+    ax = plots.heatmap(torch.tensor([[torch.nan, 0.5], [torch.inf, 1.0]]), ["a", "b"], ["x", "y"])
+    assert [text.get_text() for text in ax.texts] == ["nan", ".50", "inf", "1"]
+
+
+def test_a_matrix_that_its_names_do_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"1 queries and 3 keys do not name a matrix \(2, 2\)"):
+        plots.heatmap(torch.zeros(2, 2), ["a"], ["x", "y", "z"])
+
+
+def test_names_wider_than_their_columns_are_turned():
+    few = plots.heatmap(torch.rand(2, 2), ["a", "b"], ["tangerine", "plum"])
+    many = plots.heatmap(torch.rand(2, 16), ["a", "b"], ["tangerine"] * 16)
+    assert [ax.get_xticklabels()[0].get_rotation() for ax in (few, many)] == [0, 90]
+
+
+def test_a_title_has_room_above_the_smallest_map():
+    (ax,) = plots.attention_maps({"head 0 of layer 1": torch.rand(3, 3)}, list("abc"))
+    figure = ax.get_figure()
+    figure.draw_without_rendering()
+    assert figure.bbox.x0 <= ax.title.get_window_extent().x0 and ax.title.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_colours_beyond_the_screens_are_drawn_as_near_as_they_come():
+    left = plots.plane(WORDS, KEY, 2 * VALUE - 0.5, torch.tensor([0.2, 1.0]))[0]
+    assert to_rgb(left.collections[0].get_facecolor()[0]) == pytest.approx((2 * VALUE - 0.5).clamp(0, 1)[0].tolist())
+
+
+def test_what_gradients_run_through_can_be_drawn():
+    x = torch.rand(3, requires_grad=True)
+    ax = plots.curves([1, 2, 3], {"whole": x, "one by one": list(x)}, "x", "y")
+    assert [line.get_ydata().tolist() for line in ax.lines] == [pytest.approx(x.tolist())] * 2
+    plots.regression(torch.arange(3), torch.arange(3), torch.arange(3), {"x": x})
+    plots.keys_in_plane({"x": (x.expand(2, 3)[:, :2], x.expand(2, 3))}, KEY, VALUE)
+
+
+def test_a_name_is_text_whatever_it_holds():
+    ax = plots.curves([1, 2], {"costs $5 to $6": [1, 2], "two\nlines": [2, 1], "": [3, 3]}, "x", "y", log="x")
+    assert [text.get_text() for text in ax.texts] == [r"costs \$5 to \$6", "two lines"]
+    plots.attention_maps({"$": torch.rand(2, 2)}, ["$ $", "$x_$"])[0].get_figure().draw_without_rendering()
+
+
+def test_a_line_that_bears_the_name_of_a_level_keeps_it():
+    ax = plots.curves([1, 2], {"chance": [1, 2]}, "x", "y", chance=0.5)
+    assert [text.get_text() for text in ax.texts] == ["chance", "chance"]

@@ -58,14 +58,16 @@ def test_the_bitmap_has_two_pixels_for_each_of_the_page(figure):
     assert image.convert("RGB").getpixel((1, 1)) >= (250, 250, 250)
 
 
-def test_a_notebook_shows_every_figure_so(monkeypatch, figure):
+def test_a_notebook_shows_drawings_so_and_a_readers_own_figures_as_ever(monkeypatch, figure):
     shell = InteractiveShell.instance()
     shell.display_formatter.active_types = list(shell.display_formatter.formatters)
     try:
         shell.display_formatter.formatters["image/png"].for_type(Figure, lambda figure: b"the usual")
         shown.show_in_notebooks()
         data, about = shell.display_formatter.format(figure)
-        assert {*data} == {"text/html", "image/png", "text/plain"}
+        assert {*data} == {"text/html", "image/png", "text/plain"} and data["image/png"] in data["text/html"]
         assert about["image/png"]["alt"].startswith("Figure.")
+        readers_own, _ = shell.display_formatter.format(Figure())
+        assert "text/html" not in readers_own and readers_own["image/png"] == b"the usual"
     finally:
         InteractiveShell.clear_instance()

@@ -58,7 +58,8 @@ def test_no_figure_is_wider_than_a_cell():
 
 
 @pytest.mark.parametrize(
-    ("weight", "written"), [(1.0, "1"), (0.0, "0"), (0.25, ".25"), (0.004, "<.01"), (-0.5, "-.50"), (-1.02, "-1.02")]
+    ("weight", "written"),
+    [(1.0, "1"), (0.0, "0"), (0.25, ".25"), (0.004, "<.01"), (-0.001, ">-.01"), (-0.5, "-.50"), (-1.02, "-1.02")],
 )
 def test_numbers_are_short_and_none_that_is_above_zero_is_written_as_zero(weight, written):
     assert style.numbered(weight) == written

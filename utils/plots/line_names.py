@@ -15,20 +15,31 @@ LONGEST = 36  # letters of a name
 
 def named_at_ends(ax: Axes) -> None:
     """Name each labelled line where it ends; below the axes where that does not fit."""
-    lines = {str(line.get_label()): line for line in ax.lines}
+    lines = [line for line in ax.lines if str(line.get_label()).strip()]
+    names = [str(line.get_label()) for line in lines]
     figure_of(ax).draw_without_rendering()
-    ends = [_end(line) for line in lines.values()]
-    own = [ax.transData.transform(end)[1] * 72 / figure_of(ax).dpi for end in ends]  # points
-    heights = _spread(own, GAP)
-    low, high = ax.get_ylim()
-    seen = all(low <= y <= high for _, y in ends)
-    strays = max(abs(height - y) for height, y in zip(heights, own, strict=True))
-    if not seen or strays > STRAYS or max(map(len, lines)) > LONGEST:
-        figure_of(ax).legend(handles=[*lines.values()], loc="outside lower center", ncols=2, handlelength=3.5)
+    ends = [_end(line) for line in lines]
+    own = [float(ax.transData.transform(end)[1] * 72 / figure_of(ax).dpi) for end in ends]  # points
+    if not all(_is_seen(ax, end) for end in ends) or max(map(len, names), default=0) > LONGEST:
+        _name_below(ax, lines, names)
         return
-    for (name, line), end, height, y in zip(lines.items(), ends, heights, own, strict=True):
+    heights = _spread(own, GAP)
+    if max((abs(height - y) for height, y in zip(heights, own, strict=True)), default=0) > STRAYS:
+        _name_below(ax, lines, names)
+        return
+    for line, name, end, height, y in zip(lines, names, ends, heights, own, strict=True):
         leader = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0, "shrinkB": 1, "relpos": (0, 0.5)}
         ax.annotate(name, end, (14, height - y), textcoords="offset points", va="center", arrowprops=leader)
+
+
+def _name_below(ax: Axes, lines: list[Line2D], names: list[str]) -> None:
+    columns = 2 if max(map(len, names)) <= 45 else 1
+    figure_of(ax).legend(lines, names, loc="outside lower center", ncols=columns, handlelength=3.5)
+
+
+def _is_seen(ax: Axes, end: tuple[float, float]) -> bool:
+    (left, right), (low, high) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    return left <= end[0] <= right and low <= end[1] <= high
 
 
 def _end(line: Line2D) -> tuple[float, float]:

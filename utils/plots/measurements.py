@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .colours import BLUE, GREY, INK, LINES, signed_shades
 from .line_names import named_at_ends
-from .style import DASHES, LARGE, MARKERS, SMALL, bare, new_axes, new_grid
+from .style import DASHES, LARGE, MARKERS, SMALL, bare, new_axes, new_grid, plain
 
 MARKED = 9  # places of a long line that its marker is drawn at
 
@@ -27,15 +27,23 @@ def curves(
     """One line per entry of lines, over x, named at its end; `log` names the axes with a logarithmic scale ("x", "xy").
 
     Levels are thin lines across, each with its name and height; chance is one more.
-    Raises ValueError for more lines than there are colours.
+    Raises ValueError for more lines than there are colours, or none.
     """
-    if len(lines) > len(LINES):
-        raise ValueError(f"{len(lines)} lines are more than the {len(LINES)} that can be told apart")
+    if not 0 < len(lines) <= len(LINES):
+        raise ValueError(f"1 to {len(LINES)} lines can be told apart, got {len(lines)}")
+    x = _numbers(x)
     ax = new_axes(7.4, 3.3)
     for i, (label, y) in enumerate(lines.items()):
         every = (i * len(x) // MARKED // len(lines), max(1, len(x) // MARKED)) if len(x) > 2 * MARKED else None
         ax.plot(
-            x, y, label=label, color=LINES[i], linestyle=DASHES[i], marker=MARKERS[i], markersize=4.5, markevery=every
+            x,
+            _numbers(y),
+            label=plain(label),
+            color=LINES[i],
+            linestyle=DASHES[i],
+            marker=MARKERS[i],
+            markersize=4.5,
+            markevery=every,
         )
     if "x" in log:
         ax.set_xscale("log")
@@ -44,24 +52,32 @@ def curves(
         ax.set_yscale("log")
         ax.tick_params(axis="y", labelsize=LARGE)
     for name, height in (({} if chance is None else {"chance": chance}) | dict(levels or {})).items():
-        ax.plot(x, [height] * len(x), color=INK, linestyle=(0, (5, 4)), linewidth=1, label=name)
+        ax.plot(x, [height] * len(x), color=INK, linestyle=(0, (5, 4)), linewidth=1, label=plain(name))
     ax.set(xlabel=xlabel, ylabel=ylabel, ylim=ylim)
     ax.grid(color=GREY, alpha=0.25)
     named_at_ends(ax)
     return bare(ax)
 
 
+def _numbers(values: Sequence[float] | Tensor) -> list[float]:
+    """Whatever holds numbers, tensors among them, that gradients may run through."""
+    if isinstance(values, Tensor):
+        return values.detach().tolist()
+    return [float(np.asarray(value.detach() if hasattr(value, "detach") else value)) for value in values]
+
+
 def seeds(results: Mapping[str, Tensor], xlabel: str, chance: float | None = None) -> Axes:
     """A bar for the mean of each entry (S,), a point for each seed; chance as a dashed line if given."""
     ax = new_axes(7.0, 0.42 * len(results) + 0.9)
     for row, result in enumerate(results.values()):
-        ax.barh(row, result.mean().item(), height=0.55, color=to_rgba(BLUE, 0.35), edgecolor=BLUE)
+        ax.barh(row, result.float().mean().item(), height=0.55, color=to_rgba(BLUE, 0.35), edgecolor=BLUE)
         ax.scatter(result.tolist(), [row] * len(result), s=16, color=INK, zorder=2)
     if chance is not None:
         ax.axvline(chance, color=INK, linestyle=(0, (5, 4)), linewidth=1)
         ax.annotate("chance", (chance, -0.55), fontsize=SMALL, xytext=(3, 0), textcoords="offset points", va="center")
     ax.set_yticks(range(len(results)), results)
-    ax.set(xlim=(0, 1.03), ylim=(len(results) - 0.4, -0.8), xlabel=xlabel)
+    most = max([1.0, *(result.max().item() for result in results.values())])
+    ax.set(xlim=(0, 1.03 * most), ylim=(len(results) - 0.4, -0.8), xlabel=xlabel)
     ax.tick_params(axis="y", length=0)
     return bare(ax)
 
@@ -75,7 +91,7 @@ def regression(
         ax.scatter(x_train, y_train, s=14, color=GREY, label="examples")
         if truth is not None:
             ax.plot(x, truth, color=INK, linestyle=(0, (5, 4)), linewidth=1, label="truth")
-        ax.plot(x, prediction, color=BLUE, linestyle="-", linewidth=2, label="prediction")
+        ax.plot(x, prediction.detach(), color=BLUE, linestyle="-", linewidth=2, label="prediction")
         bare(ax).set_title(title)
     row[0].figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return row
@@ -83,7 +99,7 @@ def regression(
 
 def matrix(values: Tensor, xlabel: str, ylabel: str) -> Axes:
     """A matrix (rows, columns) of numbers around zero as colours, with their scale beside it."""
-    ax = new_axes(0.9 + 0.09 * values.size(1), 1.0 + 0.07 * len(values))
+    ax = new_axes(max(2.5, 0.9 + 0.09 * values.size(1)), max(1.5, 1.0 + 0.07 * len(values)))
     reach = values.abs().max().item()
     drawn = ax.imshow(values.detach().numpy(), cmap=signed_shades(), vmin=-reach, vmax=reach, aspect="auto")
     ax.figure.colorbar(drawn, ax=ax)

@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import re
+import warnings
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -24,18 +25,24 @@ PIXELS = 100  # of a page, in an inch
 UNSAID = dict.fromkeys(["Creator", "Date", "Format", "Type"])
 
 
+class Drawing(Figure):
+    """A figure in the course's style. What a reader draws is matplotlib's own, and stays as it was meant."""
+
+
 def show_in_notebooks() -> None:
-    """From now on the running notebook, if this is one, shows figures so."""
+    """From now on the running notebook, if this is one, shows drawings so."""
     shell = get_ipython()
     if shell is not None and shell.display_formatter is not None:
-        shell.display_formatter.mimebundle_formatter.for_type(Figure, mimebundle)
-        shell.display_formatter.formatters["image/png"].type_printers.pop(Figure, None)  # which would come before
+        shell.display_formatter.mimebundle_formatter.for_type(Drawing, mimebundle)
+        shell.display_formatter.formatters["image/png"].for_type(Drawing, lambda drawing: None)  # it is in the bundle
 
 
 def mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-    """A figure for every kind of page, and what is said of it, as IPython asks for them."""
-    words, (bitmap, width) = described(figure), _bitmap(figure)
-    bundle = {"text/html": _html(drawn(figure), bitmap, width, words), "image/png": bitmap, "text/plain": words}
+    """A drawing for every kind of page, and what is said of it, as IPython asks for them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # an emoji is a box, which is no error
+        words, (bitmap, width) = described(figure), _bitmap(figure)
+        bundle = {"text/html": _html(drawn(figure), bitmap, width, words), "image/png": bitmap, "text/plain": words}
     return bundle, {"image/png": {"width": width, "alt": words}}
 
 

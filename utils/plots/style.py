@@ -1,5 +1,7 @@
 """What all pictures have in common: letters that can be read, a cell's width, a look for each line, bare axes."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from .colours import GREY, INK, LINES, PAPER
-from .shown import show_in_notebooks
+from .shown import Drawing, show_in_notebooks
 
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 DASHES = ["-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (9, 1.5, 1.5, 1, 1.5, 1.5))]
 SMALL, NORMAL, LARGE = 8.0, 9.0, 10.0  # points, of which a pixel is 0.72
 WIDEST = 9.1  # inches, of 100 pixels: a cell of JupyterLab is 914 wide on a screen of 1366
+LETTER = 0.085  # inches of a letter in a row of words
 HALO = [withStroke(linewidth=2.5, foreground=PAPER)]  # round words that lie on any colour
 
 STYLE: dict[Any, Any] = {
@@ -36,8 +39,8 @@ STYLE: dict[Any, Any] = {
 def new_grid(rows: int, columns: int, width: float, height: float, **options: Any) -> np.ndarray:
     """The axes (rows, columns) of a new figure of so many inches; no wider than a cell."""
     plt.rcParams.update(STYLE)
-    size = (min(width, WIDEST), height)
-    axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **options)[1]
+    options |= {"FigureClass": Drawing, "figsize": (min(width, WIDEST), height), "layout": "constrained"}
+    axes = plt.subplots(rows, columns, squeeze=False, **options)[1]
     show_in_notebooks()
     return axes
 
@@ -69,6 +72,19 @@ def framed(ax: Axes, rows: int, columns: int) -> Axes:
 
 def numbered(weight: float) -> str:
     """A weight in few letters: two digits, a whole number as one, and no .00 for what is not zero."""
-    if weight == round(weight):
+    if not math.isfinite(weight) or weight == round(weight):
         return f"{weight:.0f}"
-    return "<.01" if 0 < weight < 0.005 else f"{weight:.2f}".replace("0.", ".", 1)
+    if abs(weight) < 0.005:
+        return "<.01" if weight > 0 else ">-.01"
+    return f"{weight:.2f}".replace("0.", ".", 1)
+
+
+def name_columns(ax: Axes, names: Sequence[str], room: float) -> None:
+    """Names below the columns, each so many inches wide; turned if they are wider."""
+    wide = LETTER * max(map(len, names)) > room
+    ax.set_xticks(range(len(names)), [plain(name) for name in names], rotation=90 if wide else 0)
+
+
+def plain(text: str) -> str:
+    """Text in which a dollar is a dollar, and not mathematics, on one line."""
+    return " ".join(text.split()).replace("$", r"\$") or " "

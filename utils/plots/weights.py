@@ -11,16 +11,29 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .colours import BLUE, GREY, INK, PAPER, shades, signed_shades, words_on
-from .style import HALO, NORMAL, SMALL, WIDEST, bare, framed, new_axes, new_grid, numbered
+from .style import (
+    HALO,
+    LETTER,
+    NORMAL,
+    SMALL,
+    WIDEST,
+    bare,
+    framed,
+    name_columns,
+    new_axes,
+    new_grid,
+    numbered,
+    plain,
+)
 
-LETTER = 0.112  # inches of a row of letters
+ROW = 0.112  # inches of a row of letters
 
 
 def entries(words: Sequence[str], colours: Tensor) -> Axes:
     """A dictionary's entries: each word with its colour (Tk, 3) below."""
     ax = new_axes(1.1 * len(words), 1.3)
     ax.imshow(colours.clamp(0, 1)[None].numpy(), aspect="auto")
-    ax.set_xticks(range(len(words)), words)
+    name_columns(ax, words, min(1.1, WIDEST / len(words)))
     ax.set_yticks([])
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     ax.spines[:].set_visible(False)
@@ -29,11 +42,17 @@ def entries(words: Sequence[str], colours: Tensor) -> Axes:
 
 def bars(weights: Tensor, labels: Sequence[str], colours: Tensor | None = None, ax: Axes | None = None) -> Axes:
     """One bar per weight (Tk,), each with its number; colours (Tk, 3) if given."""
-    ax = ax or new_axes(min(1.1, 0.5 + 0.1 * max(map(len, labels))) * len(labels) + 0.8, 2.4)
+    wide = min(1.1, 0.5 + 0.1 * max(map(len, labels))) * len(labels)
     fill = BLUE if colours is None else colours.clamp(0, 1).tolist()
-    drawn = ax.bar(labels, weights.tolist(), color=fill, edgecolor=INK, linewidth=0.5)
+    if ax is None:
+        ax = new_axes(wide + 0.8, 2.4)
+        room = min(wide, WIDEST - 0.8) / len(labels)
+    else:
+        room = math.inf  # whoever gave the axes turns the names
+    drawn = ax.bar(range(len(labels)), weights.tolist(), color=fill, edgecolor=INK, linewidth=0.5)
+    name_columns(ax, labels, room)
     ax.bar_label(drawn, [numbered(weight) for weight in weights.tolist()], padding=2, fontsize=SMALL)
-    ax.set_ylim(0, max(1.12, 1.15 * weights.max().item()))
+    ax.set_ylim(min(0.0, 1.3 * weights.min().item()), max(1.12, 1.15 * weights.max().item()))
     ax.set_ylabel("weight")
     return bare(ax)
 
@@ -70,11 +89,14 @@ def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Ax
 
     The more of something, the stronger its colour: blue, or brown for what is below zero.
     """
+    if weights.shape != (len(queries), len(keys)):
+        raise ValueError(f"{len(queries)} queries and {len(keys)} keys do not name a matrix {tuple(weights.shape)}")
+    weights = weights.detach().float()
     ax = ax or new_axes(0.8 * len(keys) + 1.4, 0.5 * len(queries) + 1.0)
-    reach = max(1.0, weights.abs().max().item())
-    ax.imshow(weights.detach().numpy(), cmap=signed_shades(), vmin=-reach, vmax=reach, aspect="auto")
-    ax.set_xticks(range(len(keys)), keys)
-    ax.set_yticks(range(len(queries)), queries)
+    reach = max([1.0, *weights[weights.isfinite()].abs().tolist()])
+    ax.imshow(weights.numpy(), cmap=signed_shades(), vmin=-reach, vmax=reach, aspect="auto")
+    name_columns(ax, keys, min(0.8, (WIDEST - 1.4) / len(keys)))
+    ax.set_yticks(range(len(queries)), [plain(name) for name in queries])
     for i, row in enumerate(weights.tolist()):
         for j, weight in enumerate(row):
             colour = words_on(abs(weight) / reach)
@@ -103,7 +125,7 @@ def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
 def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.ndarray:
     """A panel for each matrix (T, T), by its title: the bluer, the more a row's token looks at the column's."""
     longest = max(map(len, tokens))
-    side = LETTER * (len(tokens) + 0.7 * longest) + 0.35
+    side = max(ROW * (len(tokens) + 0.7 * longest) + 0.35, LETTER * max(map(len, weights)) + 0.3)
     columns = max(1, int(WIDEST / side))
     rows = -(-len(weights) // columns)
     columns = min(columns, len(weights))
@@ -112,8 +134,8 @@ def attention_maps(weights: Mapping[str, Tensor], tokens: Sequence[str]) -> np.n
         ax.remove()
     for ax, (title, matrix) in zip(grid, weights.items(), strict=False):
         ax.imshow(matrix.detach().numpy(), cmap=shades(BLUE), vmin=0, vmax=1)
-        ax.set_xticks(range(len(tokens)), tokens, rotation=90 if longest > 1 else 0)
-        ax.set_yticks(range(len(tokens)), tokens)
+        ax.set_xticks(range(len(tokens)), [*map(plain, tokens)], rotation=90 if longest > 1 else 0)
+        ax.set_yticks(range(len(tokens)), [*map(plain, tokens)])
         ax.set_title(title)
         ax.tick_params(length=0)
     grid[0].set(xlabel="key", ylabel="query")
@@ -156,7 +178,8 @@ def plane(
     """Keys (Tk, 2) with their colours (Tk, 3), a query (2,), the weights as bars, and the blended colour."""
     weights = (key @ query / temperature).softmax(0)
     left, middle, right = new_grid(1, 3, WIDEST, 3.3, width_ratios=[3, 3.6, 1])[0]
-    for word, place, colour, weight in zip(words, key.tolist(), value.tolist(), weights.tolist(), strict=True):
+    colours = value.clamp(0, 1).tolist()
+    for word, place, colour, weight in zip(words, key.tolist(), colours, weights.tolist(), strict=True):
         left.plot(*zip(place, query.tolist(), strict=True), color=GREY, linewidth=0.5 + 7 * weight, zorder=1)
         left.scatter(*place, color=[colour], s=170, edgecolor=INK, zorder=2)
         aside = {-1: "right", 0: "center", 1: "left"}[round(place[0] / (0.75 * max(1e-9, math.hypot(*place))))]
@@ -184,8 +207,8 @@ def colour_fields(
     grid = torch.cartesian_prod(steps, steps).flip(1)  # (161 * 161, 2), rows from low to high y
     row = new_grid(1, len(lookups), 3 * len(lookups), 3.2 if len(lookups) < 4 else 2.2)[0]
     for ax, (title, lookup) in zip(row, lookups.items(), strict=True):
-        colours = lookup(grid).clamp(0, 1).reshape(161, 161, 3)
-        ax.imshow(colours.detach().numpy(), origin="lower", extent=(-reach, reach, -reach, reach))
+        colours = lookup(grid).detach().clamp(0, 1).reshape(161, 161, 3)
+        ax.imshow(colours.numpy(), origin="lower", extent=(-reach, reach, -reach, reach))
         ax.scatter(*key.T, facecolor="none", edgecolor=PAPER, linewidth=3, s=40)
         ax.scatter(*key.T, facecolor="none", edgecolor=INK, s=40)
         for word, place in zip(words, key.tolist(), strict=True):
@@ -201,12 +224,13 @@ def keys_in_plane(
 
     Large rings are the places (C, 2) that queries come from, in the colours (C, 3) that they want.
     """
-    reach = reach or 1.1 * max(float(x.abs().max()) for x in [places, *(key for key, _ in moments.values())])
+    reach = reach or 1.1 * max(float(x.detach().abs().max()) for x in [places, *(key for key, _ in moments.values())])
     row = new_grid(1, len(moments), 3.6 * len(moments), 3.7)[0]
     for ax, (title, (key, value)) in zip(row, moments.items(), strict=True):
         ax.scatter(*places.T, s=330, facecolor="none", edgecolor=colours.clamp(0, 1).numpy(), linewidth=4)
         for tip in key.tolist():
             ax.plot([0, tip[0]], [0, tip[1]], color=GREY, linewidth=0.8, zorder=1)
-        ax.scatter(*key.T, s=55, color=value.clamp(0, 1).numpy(), edgecolor=INK, linewidth=0.8, zorder=2)
+        fill = value.detach().clamp(0, 1).numpy()
+        ax.scatter(*key.detach().T, s=55, color=fill, edgecolor=INK, linewidth=0.8, zorder=2)
         ax.set(title=title, xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     return row

@@ -11,6 +11,8 @@ from utils.plots.style import figure_of
 
 from .live_figure import LiveFigure
 
+SHOWN, HEADS = 48, 8  # tokens and heads of the picture, at most
+
 
 class HeadViews(LiveFigure):
     """A sequence of tokens, and below it once more for each head, shaded by the weights of the token pointed at.
@@ -41,8 +43,9 @@ class HeadViews(LiveFigure):
         )
 
     def picture(self) -> Figure:
-        heads = dict(zip(self.titles, map(tensor, self.weights), strict=True))
-        return figure_of(plots.attention_maps(heads, self.tokens)[0])
+        heads = {title: tensor(head)[:SHOWN, :SHOWN] for title, head in zip(self.titles, self.weights, strict=True)}
+        some = dict(list(heads.items())[:HEADS])
+        return figure_of(plots.attention_maps(some, self.tokens[:SHOWN])[0])
 
     @traitlets.validate("selected")
     def _is_a_token(self, proposal: traitlets.Bunch) -> int:

@@ -41,11 +41,16 @@ class LiveFigure(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        figure = self.picture()
-        bundle, about = mimebundle(figure)
-        plt.close(figure)
+        open_before = plt.get_fignums()
+        try:
+            bundle, about = mimebundle(self.picture())
+        finally:
+            for number in set(plt.get_fignums()) - set(open_before):
+                plt.close(number)
         kind: Any = next(cls for cls in type(self).__mro__ if "files" in vars(cls))
-        state = json.dumps(self.get_state(kind.class_own_traits(sync=True)))
+        whole = json.dumps(self.get_state(kind.class_own_traits(sync=True)))
+        # with the digits of a float32: half the bytes
+        state = json.dumps(json.loads(whole, parse_float=lambda number: float(f"{float(number):.7g}")))
         state = state.replace("<", "\\u003c")  # a word may be "</script>"
         start = f"alive(document.currentScript, {json.dumps(self._figure)}, {state});"
         bundle["text/html"] = (

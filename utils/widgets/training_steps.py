@@ -49,6 +49,9 @@ class TrainingSteps(LiveFigure):
             raise ValueError(
                 f"contexts (C, 2) and targets (C, 3) are needed, got {tuple(contexts.shape)} and {tuple(targets.shape)}"
             )
+        for name, numbers in [("keys", keys), ("values", values), ("losses", losses)]:
+            if not numbers.isfinite().all():
+                raise ValueError(f"{name} have to be finite numbers; some are not (has the training diverged?)")
         super().__init__(
             steps=[int(step) for step in steps],
             places=keys.tolist(),
