@@ -160,7 +160,7 @@ claim("double doubles", double(21) == 42)
 # %% [markdown]
 # ## Where you stand, and how to go on tomorrow
 #
-# Every check of an answer is kept, in the file `progress.sqlite` beside the chapters. This is what it says now; run the cell again
+# Every check of an answer is kept, in the file `progress.sqlite` of the course's folder. This is what it says now; run the cell again
 # whenever you like to know. (In a terminal: `python -m utils.progress`.)
 
 # %%

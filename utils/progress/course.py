@@ -10,6 +10,8 @@ from pathlib import Path
 from .store import ROOT
 
 HEADING = re.compile(r"^### Exercise (\d+\.\d+) · (.+?)  \((\d+) minutes?", re.M)
+QUIZ = re.compile(r"^## Before you go on$(.*?)(?=^## |\Z)", re.M | re.S)
+QUESTION = re.compile(r"<details><summary>(.+?)</summary>(.+?)</details>", re.S)
 BLANK = "raise NotImplementedError"
 
 
@@ -29,6 +31,7 @@ class Chapter:
     path: Path
     title: str
     tasks: list[Task]
+    questions: list[tuple[str, str]]  # and their answers
 
 
 def chapters(root: Path = ROOT) -> list[Chapter]:
@@ -45,7 +48,7 @@ def fingerprint(source: str) -> str:
 def _chapter(path: Path) -> Chapter | None:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return Chapter(path, _title(cells, path), list(_tasks(cells)))
+        return Chapter(path, _title(cells, path), list(_tasks(cells)), _questions(cells))
     except (OSError, ValueError, KeyError, TypeError):  # somebody's file, perhaps half written
         return None
 
@@ -64,3 +67,9 @@ def _tasks(cells: list[dict]) -> Iterator[Task]:
         if name and heading:
             number, title, minutes = heading.groups()
             yield Task(name, number, title, int(minutes), None if BLANK in source else fingerprint(source))
+
+
+def _questions(cells: list[dict]) -> list[tuple[str, str]]:
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    quizzes = [quiz[1] for quiz in map(QUIZ.search, texts) if quiz]
+    return [(question, answer) for quiz in quizzes for question, answer in QUESTION.findall(quiz)]

@@ -13,7 +13,7 @@ import platformdirs
 ROOT = Path(__file__).parents[2]
 NAME = "progress.sqlite"
 VARIABLE = "ATTENTION_COURSE_PROGRESS"  # another file; empty for none
-PATIENCE = 0.3  # seconds for which another kernel may hold the file
+PATIENCE = 0.8  # seconds for which another kernel may hold the file
 TABLE = "CREATE TABLE IF NOT EXISTS checks (at REAL, exercise TEXT, status TEXT, mistake TEXT, answer TEXT)"
 
 
