@@ -140,9 +140,7 @@ def test_the_course_itself_has_every_exercise_in_its_chapter():
 
 def test_many_kernels_may_check_at_once(file):
     code = "import time; from utils.progress import store\n"
-    code += (
-        "for i in range(15): store.keep('softmax', 'passed', None, str(i)); time.sleep(0.1)"  # in a hurry
-    )
+    code += "for i in range(15): store.keep('softmax', 'passed', None, str(i)); time.sleep(0.1)"  # in a hurry
     kernels = [subprocess.Popen([sys.executable, "-c", code], cwd=store.ROOT) for _ in range(4)]
     assert [kernel.wait(60) for kernel in kernels] == [0] * 4
     assert len(store.kept()) == 60
