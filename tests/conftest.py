@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads leave the co
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))  # kernels inherit it
 
-LETTERS_IN_A_CELL, PIXELS_OF_A_CELL = 112, 932  # of JupyterLab, on a screen of 1366 pixels
+LETTERS_IN_A_CELL, PIXELS_OF_A_CELL = 112, 914  # of JupyterLab, on a screen of 1366 pixels
 SIGNS = {"chapters": "○", "solutions": "✓"}
 
 
@@ -53,7 +53,7 @@ class Fits(pytest.Item):
         for page in (each["text/html"] for each in data if 'class="drawing"' in each.get("text/html", "")):
             assert int(re.search(r'<svg [^>]*?width="(\d+)"', page)[1]) <= PIXELS_OF_A_CELL
             points = [100 * float(size) for size in re.findall(r"scale\((0\.\d+) -0\.\d+\)", page)]
-            assert min(points, default=9) * 100 / 72 >= 9, f"letters of {min(points)} points"
+            assert points and min(points) * 100 / 72 >= 9, f"letters of {points} points"
 
     def reportinfo(self):
         return self.path, None, f"{self.path.parent.name}/{self.path.name}: {self.name}"

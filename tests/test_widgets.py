@@ -244,7 +244,8 @@ def test_what_stands_in_a_notebook_needs_no_kernel(build):
     state = json.loads(re.search(r"alive\(document.currentScript, \"\w+\", (.*)\);$", page, re.M)[1])
     whole = figure.get_state()
     for name, value in state.items():
-        assert name[0] != "_" and np.array(value == whole[name]).all() or np.allclose(value, whole[name], rtol=1e-6)
+        assert not name.startswith("_")
+        assert value == whole[name] or np.allclose(value, whole[name], rtol=1e-6)
     assert {name for name in whole if not name.startswith("_")} - {"layout", "tabbable", "tooltip"} == {*state}
     assert plt.get_fignums() == []
 

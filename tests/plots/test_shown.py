@@ -55,7 +55,7 @@ def test_the_bitmap_has_two_pixels_for_each_of_the_page(figure):
     image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     assert image.width == 2 * about["image/png"]["width"]
     assert bundle["image/png"] in bundle["text/html"]
-    assert image.convert("RGB").getpixel((1, 1)) >= (250, 250, 250)
+    assert min(image.convert("RGB").getpixel((1, 1))) >= 250
 
 
 def test_a_notebook_shows_drawings_so_and_a_readers_own_figures_as_ever(monkeypatch, figure):

@@ -54,7 +54,7 @@ def test_no_letter_is_smaller_than_nine_pixels():
 
 
 def test_no_figure_is_wider_than_a_cell():
-    assert style.new_axes(40, 3).figure.get_figwidth() * 100 <= 932
+    assert style.new_axes(40, 3).figure.get_figwidth() * 100 <= 914
 
 
 @pytest.mark.parametrize(

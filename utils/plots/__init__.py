@@ -1,6 +1,5 @@
 """One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
 
-from .colours import BLUE, GREY, INK
 from .measurements import curves, matrix, regression, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
 from .weights import (
@@ -19,9 +18,6 @@ from .weights import (
 )
 
 __all__ = [
-    "BLUE",
-    "GREY",
-    "INK",
     "attention_maps",
     "bar_grid",
     "bars",

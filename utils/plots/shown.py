@@ -26,7 +26,7 @@ UNSAID = dict.fromkeys(["Creator", "Date", "Format", "Type"])
 
 
 class Drawing(Figure):
-    """A figure in the course's style. What a reader draws is matplotlib's own, and stays as it was meant."""
+    """A figure of the course's. What a reader draws is shown as matplotlib shows it."""
 
 
 def show_in_notebooks() -> None:

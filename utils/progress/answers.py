@@ -25,6 +25,6 @@ def is_a_solution() -> bool:
 def _defines(cell: str, name: str) -> bool:
     try:
         body = ast.parse(cell).body
-    except (SyntaxError, ValueError):  # a command of the notebook's, perhaps
+    except (SyntaxError, ValueError, RecursionError):  # a command of the notebook's, perhaps
         return False
     return any(isinstance(part, ast.FunctionDef | ast.ClassDef) and part.name == name for part in body)
