@@ -50,12 +50,28 @@ scores = key @ query  # (Tk,)
 
 # %% [markdown]
 # Six numbers, one for each key. Some are negative, and they do not sum to one. To share out a vote they must be positive, and sum to one.
+# So take the exponential of each, and divide by the sum.
 #
-# **Predict.** Exponentials make any number positive. Which word gets the largest share, and does *any* word get nothing at all?
+# Before you run the cell that does it, say what you expect. Choose with the mouse, or with Tab and the arrow keys. Nothing waits for your
+# choice, and only you see it. Whoever has said first what will happen notices where it does not. At the chapter's end they are counted.
+
+# %%
+from utils.predictions import predict
+
+predict("Which words get a share of the vote?", "only the best match", "those with a positive score", "all six")
 
 # %%
 weights = torch.exp(scores) / torch.exp(scores).sum()
 plots.bars(weights, words, value);
+
+# %%
+claim("every word has a share, also those with a negative score", (weights > 0).all())
+
+# %%
+predict.answer(
+    "all six",
+    "because an exponential is above zero, whatever the number. A score below zero gives a small share.",
+)
 
 # %% [markdown]
 # *Cherry leads, and nobody is silent: every weight is above zero. That is what will carry a gradient to every key.*
@@ -63,11 +79,23 @@ plots.bars(weights, words, value);
 # One trap before you write it yourself. Multiply the scores by a thousand:
 
 # %%
+predict(
+    "Scores a thousand times as large: what does cherry get?",
+    "everything", "the same share as before", "no number at all",
+)
+
+# %%
 torch.exp(1000 * scores) / torch.exp(1000 * scores).sum()
 
+# %%
+predict.answer(
+    "no number at all",
+    "because `exp(900)` is infinite for the machine, and infinity divided by infinity is `nan`.",
+)
+
 # %% [markdown]
-# `exp(900)` is too large for any number that the machine has, so it becomes infinity, and infinity divided by infinity is `nan`: *not a
-# number*. One of them is enough to ruin a training run, since everything it touches becomes `nan` too.
+# `exp(900)` is too large for any number that the machine has, so it becomes infinity. `nan` means *not a number*, and one of them is enough
+# to ruin a training run, since everything it touches becomes `nan` too.
 #
 # Exponentials divided by their sum are called the **softmax** of the scores.
 #
@@ -103,12 +131,28 @@ claim("for small scores the weights are what they were", torch.allclose(softmax(
 # %% [markdown]
 # ## Temperature: how sharp is the question?
 #
-# The scores decide who leads; how far is a choice. Divide them by a **temperature** before the softmax.
-#
-# **Predict.** At temperature 0.01, how many words still have a say? And at 100?
+# The scores decide who leads; by how much is up to us. Divide them by a **temperature** before the softmax.
+
+# %%
+predict(
+    "How many words still have a say at temperature 0.01, and how many at 100?",
+    "one, then all", "all, then one", "all, both times",
+)
 
 # %%
 plots.weights_by_temperature(key, query, [0.01, 0.1, 1, 10, 100], words, value);
+
+# %%
+spread = {T: (softmax(scores / T).max() - softmax(scores / T).min()).item() for T in [0.01, 100]}
+one_then_all = spread[0.01] > 0.99 and spread[100] < 0.01
+claim("at temperature 0.01 one word has all the weight, at 100 all have the same", one_then_all)
+
+# %%
+predict.answer(
+    "one, then all",
+    "because dividing by 0.01 makes the scores' differences a hundred times as large, and dividing by "
+    "100 makes them tiny.",
+)
 
 # %% [markdown]
 # *Left, one word has all the weight. Right, all six have the same, and the query makes no difference any more.*
@@ -230,19 +274,37 @@ mine = soft_lookup(torch.tensor([figure.query]), key, value, figure.temperature)
 print("query              ", [round(x, 2) for x in figure.query])
 print("red, green and blue", [round(x, 2) for x in mine[0].tolist()])
 
-# %% [markdown]
-# **Predict.** Twice the length of the query, or half the temperature: which changes the answer more?
+# %%
+predict(
+    "Which changes the answer more?",
+    "a query twice as long", "half the temperature", "neither: they do the same",
+)
 
 # %%
 longer = soft_lookup(2 * queries, key, value, temperature=0.3)
 colder = soft_lookup(queries, key, value, temperature=0.15)
+print(f"largest difference between the two answers: {(longer - colder).abs().max():.1e}")
+
+# %%
 claim("a query twice as long asks exactly like half the temperature", torch.allclose(longer, colder, atol=1e-5))
+
+# %%
+predict.answer(
+    "neither: they do the same",
+    "because only $q \\cdot k / T$ counts, and each of the two doubles it.",
+)
 
 # %% [markdown]
 # ## Now there is a slope
 #
 # In chapter 01 a query that wanted *lime* stood near cherry and did not move: the loss around it was flat. The same walk again, through the
 # soft lookup, at two temperatures. PyTorch finds the slopes this time.
+
+# %%
+predict(
+    "A soft lookup has a slope everywhere. At which temperature does the query find its way?",
+    "at 0.3", "at 0.01", "at both",
+)
 
 # %%
 lime = value[words.index("lime")]
@@ -273,6 +335,16 @@ print(f"the query went from [1.0, 0.1] to {[round(x, 2) for x in warm_query.toli
 claim("through a soft lookup the query learns to ask for lime", warm_losses[-1] < 0.01)
 claim("lime is now its best match", torch.equal(arrived, lime))
 claim("through a nearly hard one it learns next to nothing", cold_losses[-1] > 0.95 * cold_losses[0])
+largest = {T: softmax(key @ torch.tensor([1.0, 0.1]) / T).max().item() for T in [0.3, 0.01]}
+alone = largest[0.01] > 0.9999 and largest[0.3] < 0.9
+claim("where it began, one key has all the weight at 0.01 and not at 0.3", alone)
+
+# %%
+predict.answer(
+    "at 0.3",
+    "because at 0.01 one key has all the weight already, and a small step of the query changes none of "
+    "the weights.",
+)
 
 # %% [markdown]
 # So "differentiable" is not yet "learnable": there is a gradient everywhere, but it is worth something only where the softmax is **soft**,
@@ -318,8 +390,11 @@ by_formula = lookup_gradient(q, key, value, 0.3)
 agree = torch.allclose(by_formula, by_torch, atol=1e-5)
 claim("the covariance formula is the derivative that backpropagation finds", agree)
 
-# %% [markdown]
-# **Predict.** How large is the slope at a very low temperature? At a very high one?
+# %%
+predict(
+    "At which temperature is the slope largest, for a typical query?",
+    "at the lowest", "somewhere between", "at the highest",
+)
 
 # %%
 temperatures = torch.logspace(-2, 2, 41)
@@ -343,6 +418,13 @@ print(f"largest typical slope at temperature {temperatures[best]:.2f}")
 claim("the slope has its maximum inside the range", 0 < best < len(sizes) - 1)
 claim("at temperature 0.01 the typical slope is under a thousandth of that", sizes[0] < 1e-3 * sizes[best])
 claim("at temperature 100 it is under a fiftieth", sizes[-1] < 0.02 * sizes[best])
+
+# %%
+predict.answer(
+    "somewhere between",
+    "because in the cold no second key shares the weight, and in the heat the formula divides by a large "
+    "temperature.",
+)
 
 # %% [markdown]
 # ## The same formula in 1964
@@ -400,6 +482,12 @@ kernel_regression = check("kernel_regression", kernel_regression)
 # the query that may attend to nothing.
 
 # %%
+predict(
+    "Each example has a vote on itself. Which width seems to predict the examples best?",
+    "a wide one", "a middle one", "the narrowest",
+)
+
+# %%
 widths = torch.logspace(-2, 0.7, 40)
 
 
@@ -433,6 +521,13 @@ claim("leaving one out chooses a width inside the range", 0 < left_out.argmin() 
 narrow_error, chosen_error, wide_error = errors_against_truth
 nearer = chosen_error < 0.8 * min(narrow_error, wide_error)
 claim("that one is nearer to the truth than the narrow and the wide one", nearer)
+
+# %%
+predict.answer(
+    "the narrowest",
+    "because the narrower the kernel, the more an example listens to itself alone, and it repeats its "
+    "own value.",
+)
 
 # %% [markdown]
 # ### With this kernel it is the same lookup, to the letter
@@ -491,8 +586,12 @@ claim("reading a linear memory is a lookup without softmax", same)
 # A contest. Store N random keys of length one, each with a value of 32 random signs. Then ask for each with a noisy key (noise
 # of 0.3 times its length), and count a read as right only if all 32 signs are. As a third reader a better matrix, fitted to all clean keys together by
 # *least squares* (`pinv`, the pseudo-inverse).
-#
-# **Predict.** Keys have 16 numbers. From how many pairs on does each reader fail?
+
+# %%
+predict(
+    "Keys have 16 numbers. How many pairs can be added up before the linear memory loses half of them?",
+    "about 5", "16", "over 100",
+)
 
 # %%
 def stored_pairs(pairs, width, seed):
@@ -540,6 +639,27 @@ claim("the linear memory reads under 5 % of 32 pairs", shares["linear memory"][3
 claim("the least-squares matrix reads under 20 % of them", shares["least-squares matrix"][3] < 0.2)
 
 # %% [markdown]
+# Why does the sum fail so early? Reading it with one key also reads every other value, as loudly as its key matches. Random keys of 16 numbers
+# match each other a little. A control: 16 keys at right angles to each other, which do not match at all, with the same values and the same noise.
+
+# %%
+query, key_at_random, value_16 = stored_pairs(16, 16, seed=0)
+right_angles = torch.linalg.qr(key_at_random).Q.mT  # (16, 16): rows of length one
+query_16 = torch.nn.functional.normalize(right_angles + query - key_at_random, dim=-1)
+apart = (readers["linear memory"](query_16, right_angles, value_16).sign() == value_16).all(-1).float().mean()
+print(f"16 pairs, keys at random:       {shares['linear memory'][2]:.2f} read back whole")
+print(f"16 pairs, keys at right angles: {apart:.2f}")
+claim("with keys at right angles it reads over 80 % of 16 pairs", apart > 0.8)
+four, eight = shares["linear memory"][:2]
+claim("with random keys it reads over 90 % of 4 pairs, under half of 8", four > 0.9 and eight < 0.5)
+
+# %%
+predict.answer(
+    "about 5",
+    "because each read brings a little of every other value, as random keys are not at right angles.",
+)
+
+# %% [markdown]
 # ### Is that fair?
 #
 # Not quite, and it is worth seeing why. The soft lookup *keeps every pair*: N keys and N values. The matrix has the same 16 × 32 numbers,
@@ -565,7 +685,14 @@ claim("with as many numbers as the soft lookup it reads most of them", wide_shar
 claim("and all of them when the query is the key itself", exact_share == 1)
 
 # %% [markdown]
-# At equal storage, most of the gap is gone. And the softmax fails too, once keys have so few numbers that they come to lie on top of each other:
+# At equal storage, most of the gap is gone. And the softmax fails too, once keys have so few numbers that they come to lie on top of each other.
+# Is it the softness that fails, or would the nearest key alone do better?
+
+# %%
+predict(
+    "1024 noisy keys of two numbers: who reads more of them?",
+    "the soft lookup", "the nearest lookup", "both lose most",
+)
 
 # %%
 widths_of_keys = [2, 3, 4, 6, 8, 16]
@@ -582,12 +709,24 @@ plots.curves(widths_of_keys, both, "width of a key", "1024 pairs read back whole
 # %%
 claim("in two dimensions the soft lookup loses most of 1024 pairs", by_width[0] < 0.5)
 claim("nowhere does it recall more than the nearest", (by_width <= nearest_by_width).all())
+claim("in two dimensions the nearest loses most of them too", nearest_by_width[0] < 0.5)
+
+# %%
+predict.answer(
+    "both lose most",
+    "because the noise is larger than the distance between two keys, and no reader can tell whose query "
+    "it is.",
+)
 
 # %% [markdown]
 # So the honest sentence is: *a soft lookup's memory grows with what is stored, and it fails only where noise makes two keys indistinguishable. The
 # matrices of fixed size held fewer pairs here than their keys have numbers.* The price is on the other side: the matrix always reads in the same time, and
 # the soft lookup compares every key, each time. Chapter 01's dictionary did not pay that price; attention does.
-#
+
+# %%
+predict.score()
+
+# %% [markdown]
 # ## In short
 #
 # - Softmax turns scores into shares of one vote; subtract the maximum, or large scores give `nan`.

@@ -47,7 +47,7 @@ class Fits(pytest.Item):
         outputs = [output for cell in self.cells for output in cell.test_outputs or []]
         data = [output.get("data", {}) for output in outputs]
         plain = [output.get("text", "") for output in outputs]
-        plain += [each["text/plain"] for each in data if "text/html" not in each and "text/plain" in each]
+        plain += [each["text/plain"] for each in data if {*each} == {"text/plain"}]
         assert any(plain), "nothing was printed"
         assert [line for text in plain for line in text.splitlines() if len(line) > LETTERS_IN_A_CELL] == []
         for page in (each["text/html"] for each in data if 'class="drawing"' in each.get("text/html", "")):

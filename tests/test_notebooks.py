@@ -102,6 +102,13 @@ def test_no_line_of_code_is_longer_than_a_cell_is_wide():
     assert [line for cell in cells for line in cell.source.splitlines() if len(line) > 112] == []
 
 
+def test_a_predictions_answer_is_folded_and_its_first_line_tells_nothing():
+    """Of a folded cell JupyterLab shows the first line."""
+    cells = [cell for notebook in all_notebooks() for cell in notebook.cells if "predict.answer(" in cell.source]
+    assert cells and all(cell.source.startswith("predict.answer(\n") for cell in cells)
+    assert all(cell.metadata.jupyter.source_hidden and cell.source.endswith("\n)") for cell in cells)
+
+
 def test_nbgrader_accepts_the_metadata():
     for notebook in all_notebooks():
         marks = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]

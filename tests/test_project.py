@@ -99,6 +99,7 @@ MAY_IMPORT = {
     "notebooks": {"exercises"},
     "progress": {"exercises"},
     "checks": {"exercises", "attempts", "progress"},
+    "predictions": {"progress", "widgets"},
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

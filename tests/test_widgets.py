@@ -239,7 +239,7 @@ def test_what_stands_in_a_notebook_needs_no_kernel(build):
     bundle, about = figure._repr_mimebundle_()
     assert {*bundle} == {"text/html", "image/png", "text/plain"} and about["image/png"]["alt"] == bundle["text/plain"]
     page = bundle["text/html"]
-    assert page.count('<div class="picture">') == page.count("<svg") == page.count("</script>") == 1
+    assert page.count('<div class="still">') == page.count("<svg") == page.count("</script>") == 1
     assert re.findall(r'(?:src|href)="(?!data:|#)', page) == []
     state = json.loads(re.search(r"alive\(document.currentScript, \"\w+\", (.*)\);$", page, re.M)[1])
     whole = figure.get_state()
@@ -272,7 +272,7 @@ def test_a_large_figure_has_a_picture_of_its_beginning():
 
 def test_a_picture_that_cannot_be_drawn_leaves_no_figure_behind(monkeypatch):
     figure = SoftLookup(WORDS, KEY, VALUE)
-    monkeypatch.setattr("utils.widgets.live_figure.mimebundle", lambda figure: 1 / 0)
+    monkeypatch.setattr("utils.widgets.live.mimebundle", lambda figure: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         figure._repr_mimebundle_()
     assert plt.get_fignums() == []

@@ -6,7 +6,8 @@
 
 A source is in percent format. A cell marked `exercise="name"` holds a function or class whose solution stands
 between `# BEGIN SOLUTION` and `# END SOLUTION`; the next code cell is its check, `name = check("name", name)`.
-In chapters/ each region becomes `raise NotImplementedError`, and cells tagged `solution` are left out.
+In chapters/ each region becomes `raise NotImplementedError`, and cells tagged `solution` are left out. A cell that
+tells a prediction's answer has its code folded, so that nobody reads it before the experiment.
 """
 
 import argparse
@@ -64,6 +65,8 @@ def build_all(root: Path = ROOT) -> dict[Path, str]:
 
 def _clean(cell: NotebookNode) -> NotebookNode:
     kept = {name: cell.metadata[name] for name in ("exercise", "tags") if name in cell.metadata}
+    if cell.source.startswith("predict.answer("):
+        kept["jupyter"] = {"source_hidden": True}
     new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
     return new(cell.source, metadata=kept)
 

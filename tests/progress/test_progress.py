@@ -18,6 +18,7 @@ from utils.checks import check
 from utils.progress import course, store
 from utils.progress.cards import _field, cards
 from utils.progress.standing import Table
+from utils.progress.store import Check
 
 BLANK = "def {0}(x):\n    # YOUR CODE HERE\n    raise NotImplementedError"
 
@@ -60,7 +61,7 @@ def test_a_check_is_kept_with_what_came_of_it(file, capsys):
     wrong = exercise.mistakes[0].program
     wrong.__name__ = "softmax"
     check("softmax", wrong)
-    first, second = store.kept()
+    first, second = store.kept(Check)
     assert (first.exercise, first.status, first.mistake) == ("softmax", "passed", None)
     assert (second.exercise, second.status, second.mistake) == ("softmax", "failed", exercise.mistakes[0].name)
     assert 0 <= time.time() - second.at < 60
@@ -68,38 +69,38 @@ def test_a_check_is_kept_with_what_came_of_it(file, capsys):
 
 def test_what_a_chapter_checks_to_show_a_check_is_not_kept(file):
     check("double", lambda x: x * x)
-    assert store.kept() == []
+    assert store.kept(Check) == []
 
 
 def test_solutions_are_nobodys_progress(file, tmp_path, monkeypatch):
     (tmp_path / "solutions").mkdir()
     monkeypatch.chdir(tmp_path / "solutions")
     check("softmax", softmax)
-    assert store.kept() == []
+    assert store.kept(Check) == []
 
 
 def test_an_answer_that_passed_is_known_again_until_it_changes(table):
     answer = "def softmax(x):\n    return 1"
-    store.keep("softmax", "passed", None, course.fingerprint(answer + "  \n"))
+    store.keep(Check("softmax", "passed", None, course.fingerprint(answer + "  \n")))
     assert how(table(softmax=answer)) == {"softmax": "passed", "soft_lookup": "open", "lookup_gradient": "open"}
     assert how(table(softmax=answer.replace("1", "2")))["softmax"] == "changed"
     assert how(table())["softmax"] == "changed"  # the notebook was not saved, or has been set back
-    store.keep("softmax", "failed", None, "another")
+    store.keep(Check("softmax", "failed", None, "another"))
     assert how(table(softmax=answer))["softmax"] == "failed"
-    store.keep("softmax", "passed", None, course.fingerprint(answer))
+    store.keep(Check("softmax", "passed", None, course.fingerprint(answer)))
     assert how(table(softmax=answer))["softmax"] == "passed"
 
 
 def test_the_table_says_where_to_go_on_and_what_is_left(table):
     assert repr(table()).endswith("Go on with exercise 2.1, The softmax, in chapters/02_soft_lookup.ipynb")
     answers = {name: f"def {name}(x):\n    return x" for name in ("softmax", "lookup_gradient")}
-    store.keep("softmax", "passed", None, course.fingerprint(answers["softmax"]))
+    store.keep(Check("softmax", "passed", None, course.fingerprint(answers["softmax"])))
     now = table(**answers)
     assert "02 Soft lookup        5 of 6  ✓ softmax  ○ soft_lookup  ○ lookup_gradient" in repr(now)
     assert now.next.task.number == "2.2"
-    store.keep("lookup_gradient", "passed", None, course.fingerprint(answers["lookup_gradient"]))
+    store.keep(Check("lookup_gradient", "passed", None, course.fingerprint(answers["lookup_gradient"])))
     assert table(**answers).next.task.number == "2.2"
-    store.keep("soft_lookup", "passed", None, course.fingerprint("x = 1"))
+    store.keep(Check("soft_lookup", "passed", None, course.fingerprint("x = 1")))
     assert repr(table(**answers, soft_lookup="x = 1")).endswith("Every exercise is done.")
 
 
@@ -139,15 +140,15 @@ def test_the_course_itself_has_every_exercise_in_its_chapter():
 
 
 def test_many_kernels_may_check_at_once(file):
-    code = "import time; from utils.progress import store\n"
-    code += "for i in range(15): store.keep('softmax', 'passed', None, str(i)); time.sleep(0.1)"  # in a hurry
+    code = "import time; from utils.progress import Check, store\n"
+    code += "for i in range(15): store.keep(Check('softmax', 'passed', None, str(i))); time.sleep(0.1)"  # in a hurry
     kernels = [subprocess.Popen([sys.executable, "-c", code], cwd=store.ROOT) for _ in range(4)]
     assert [kernel.wait(60) for kernel in kernels] == [0] * 4
-    assert len(store.kept()) == 60
+    assert len(store.kept(Check)) == 60
 
 
 def test_a_locked_file_does_not_hold_a_check_up(file, capsys):
-    store.keep("softmax", "passed", None, None)
+    store.keep(Check("softmax", "passed"))
     with sqlite3.connect(file) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         returned = []
@@ -157,14 +158,14 @@ def test_a_locked_file_does_not_hold_a_check_up(file, capsys):
         assert returned == [softmax]
         holder.rollback()
     holder.close()
-    assert len(store.kept()) == 1
+    assert len(store.kept(Check)) == 1
 
 
 def test_a_broken_file_is_put_aside_whole_and_a_new_one_begun(file):
     file.write_bytes(b"this is no database, " * 100)
-    assert store.kept() == []
-    store.keep("softmax", "passed", None, None)
-    assert len(store.kept()) == 1
+    assert store.kept(Check) == []
+    store.keep(Check("softmax", "passed"))
+    assert len(store.kept(Check)) == 1
     (aside,) = file.parent.glob("progress.sqlite.broken-*")
     assert aside.read_bytes() == b"this is no database, " * 100
 
@@ -174,16 +175,16 @@ def test_a_folder_that_cannot_be_written_sends_it_to_the_users_own(tmp_path, mon
     monkeypatch.setattr(store.platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path / "user" / "data"))
     assert store.place() == store.ROOT / "progress.sqlite"
     monkeypatch.setattr(store.os, "access", lambda path, mode: False)  # whoever runs the tests may write everywhere
-    store.keep("softmax", "passed", None, None)
-    assert store.place().parent == tmp_path / "user" / "data" and len(store.kept()) == 1
+    store.keep(Check("softmax", "passed"))
+    assert store.place().parent == tmp_path / "user" / "data" and len(store.kept(Check)) == 1
 
 
 def test_where_nothing_can_be_written_a_check_is_as_ever(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "progress.sqlite"))
-    assert check("softmax", softmax) is softmax and store.kept() == []
+    assert check("softmax", softmax) is softmax and store.kept(Check) == []
     monkeypatch.setenv(store.VARIABLE, "")
-    assert check("softmax", softmax) is softmax and store.kept() == []
+    assert check("softmax", softmax) is softmax and store.kept(Check) == []
 
 
 def test_in_a_notebook_the_answer_is_the_cell_that_defined_it(file, tmp_path):
@@ -199,7 +200,7 @@ def test_in_a_notebook_the_answer_is_the_cell_that_defined_it(file, tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
-    (kept,) = store.kept()
+    (kept,) = store.kept(Check)
     assert (kept.exercise, kept.status, kept.answer) == ("double", "passed", course.fingerprint(answer))
     assert "✓?&nbsp;double" in notebook.cells[-1].outputs[0]["data"]["text/html"]  # the chapter's own cell is blank
 

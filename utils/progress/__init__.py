@@ -1,4 +1,4 @@
-"""Where a learner stands: what was checked is kept, and told as a table."""
+"""Where a learner stands: what was checked and predicted is kept, and told as a table."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ from utils.exercises.exercise import Verdict
 from . import store
 from .answers import answer_in_this_notebook, is_a_solution
 from .standing import Table
+from .store import Check, Prediction
 
-__all__ = ["Table", "note", "table"]
+__all__ = ["Table", "chosen", "note", "note_choice", "table"]
 
 
 def note(exercise: str, attempt: Any, verdict: Verdict) -> None:
@@ -17,7 +18,19 @@ def note(exercise: str, attempt: Any, verdict: Verdict) -> None:
     Only of an answer: what a chapter checks to show what a check does has another name, or none.
     """
     if getattr(attempt, "__name__", None) == exercise and not is_a_solution():
-        store.keep(exercise, verdict.status, verdict.mistake, answer_in_this_notebook(exercise))
+        store.keep(Check(exercise, verdict.status, verdict.mistake, answer_in_this_notebook(exercise)))
+
+
+def note_choice(question: str, choice: str | None, happened: str | None = None) -> None:
+    """Keep what was chosen as the answer to a question, and what happened, once that is told."""
+    if not is_a_solution():
+        store.keep(Prediction(question, choice, happened))
+
+
+def chosen(question: str) -> str | None:
+    """What a reader has chosen last as the answer to a question; None for nothing."""
+    choices = [each.choice for each in store.kept(Prediction) if each.question == question and each.choice is not None]
+    return choices[-1] if choices and not is_a_solution() else None
 
 
 def table() -> Table:

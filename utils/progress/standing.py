@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 
 from .course import Chapter, Task, chapters
-from .store import kept
+from .store import Check, kept
 
 SIGNS = {"passed": "✓", "changed": "✓?", "failed": "✗", "open": "○"}
 MEANING = "✓ agrees   ✓? agreed, and has changed since (or is not saved)   ✗ differs   ○ open"
@@ -23,7 +23,7 @@ class Table:
     """Chapters by exercises, as it was when this was made."""
 
     def __init__(self) -> None:
-        self.checks = kept()
+        self.checks = kept(Check)
         self.course = chapters()
         self.standings = [Standing(task, chapter, self._how(task)) for chapter in self.course for task in chapter.tasks]
 

@@ -1,12 +1,13 @@
-"""What was checked, in a small database that any number of kernels may write to."""
+"""What was checked and predicted, in a small database that any number of kernels may write to."""
 
 import contextlib
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
@@ -14,18 +15,31 @@ ROOT = Path(__file__).parents[2]
 NAME = "progress.sqlite"
 VARIABLE = "ATTENTION_COURSE_PROGRESS"  # another file; empty for none
 PATIENCE = 0.8  # seconds for which another kernel may hold the file
-TABLE = "CREATE TABLE IF NOT EXISTS checks (at REAL, exercise TEXT, status TEXT, mistake TEXT, answer TEXT)"
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check: when (seconds since 1970), of which exercise, what came of it, and its answer's fingerprint."""
+    """A check: of which exercise, what came of it, its answer's fingerprint, and when (seconds since 1970)."""
 
-    at: float
     exercise: str
     status: str
-    mistake: str | None
-    answer: str | None
+    mistake: str | None = None
+    answer: str | None = None
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was chosen of a question's choices, None for nothing, and what happened, None before that is told."""
+
+    question: str
+    choice: str | None
+    happened: str | None = None
+    at: float = field(default_factory=time.time)
+
+
+TABLES: dict[type, str] = {Check: "checks", Prediction: "predictions"}
+Record = TypeVar("Record", Check, Prediction)
 
 
 def place() -> Path | None:
@@ -37,44 +51,47 @@ def place() -> Path | None:
     return Path(platformdirs.user_data_dir("attention-course", appauthor=False)) / NAME
 
 
-def keep(exercise: str, status: str, mistake: str | None, answer: str | None) -> None:
-    """Keep a check, if the file lets it; a check is not disturbed by a file that is locked, broken or not to be had."""
+def keep(record: Check | Prediction) -> None:
+    """Keep it, if the file lets it; nobody is disturbed by a file that is locked, broken or not to be had."""
     path = place()
     if path is None:
         return
     with contextlib.suppress(sqlite3.Error, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        check = Check(time.time(), exercise, status, mistake, answer)
         try:
-            _insert(path, check)
+            _insert(path, record)
         except sqlite3.OperationalError:  # locked, or not to be written
             raise
         except sqlite3.DatabaseError:  # it is no database: it is put aside, whole
             path.rename(path.with_name(f"{path.name}.broken-{time.time_ns()}"))
-            _insert(path, check)
+            _insert(path, record)
 
 
-def kept() -> list[Check]:
-    """Every check so far, the earliest first; none where there is no file, or none that can be read."""
+def kept(kind: type[Record]) -> list[Record]:
+    """Every record of a kind, the earliest first; none where there is no file, or none that can be read."""
     path = place()
     if path is None or not path.exists():
         return []
-    with contextlib.suppress(sqlite3.Error, OSError), _opened(path) as database:
-        return [Check(*row) for row in database.execute("SELECT * FROM checks ORDER BY at, rowid")]
+    with contextlib.suppress(sqlite3.Error, OSError), _opened(path, kind) as database:
+        names = ", ".join(each.name for each in fields(kind))
+        return [kind(*row) for row in database.execute(f"SELECT {names} FROM {TABLES[kind]} ORDER BY at, rowid")]
     return []
 
 
-def _insert(path: Path, check: Check) -> None:
-    with _opened(path) as database:
-        database.execute("INSERT INTO checks VALUES (?, ?, ?, ?, ?)", astuple(check))
+def _insert(path: Path, record: Check | Prediction) -> None:
+    names = [each.name for each in fields(record)]
+    places = ", ".join("?" * len(names))
+    with _opened(path, type(record)) as database:
+        database.execute(f"INSERT INTO {TABLES[type(record)]} ({', '.join(names)}) VALUES ({places})", astuple(record))
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path, kind: type) -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(path, timeout=PATIENCE)
     try:
         with database:  # one transaction
-            database.execute(TABLE)
+            names = ", ".join(each.name for each in fields(kind))
+            database.execute(f"CREATE TABLE IF NOT EXISTS {TABLES[kind]} ({names})")
             yield database
     finally:
         database.close()

@@ -2,8 +2,9 @@
 
 from .alignment import Alignment
 from .head_views import HeadViews
+from .question import Question
 from .slider_bars import SliderBars
 from .soft_lookup import SoftLookup
 from .training_steps import TrainingSteps
 
-__all__ = ["Alignment", "HeadViews", "SliderBars", "SoftLookup", "TrainingSteps"]
+__all__ = ["Alignment", "HeadViews", "Question", "SliderBars", "SoftLookup", "TrainingSteps"]

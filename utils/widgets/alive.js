@@ -40,11 +40,11 @@ function join(page, kernel, names) {
   };
 }
 
-/** Draws the figure in the place of its picture, which stands before the script. */
+/** Draws the figure in the place of its still, which stands before the script. */
 function alive(script, id, state) {
   const [model, el] = [pageModel(state), document.createElement("div")];
   render({ model, el });
-  script.parentElement.querySelector(".picture").replaceWith(el);
+  script.parentElement.querySelector(".still").replaceWith(el);
   function follow() {
     if (!kernels.has(id)) return document.addEventListener("kernels-figure", follow, { once: true });
     join(model, kernels.get(id), Object.keys(state));

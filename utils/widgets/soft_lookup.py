@@ -9,7 +9,7 @@ from torch import Tensor, tensor
 from utils import plots
 from utils.plots.style import figure_of
 
-from .live_figure import LiveFigure
+from .live import LiveFigure
 
 
 class SoftLookup(LiveFigure):
