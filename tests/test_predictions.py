@@ -43,7 +43,7 @@ def test_without_a_notebook_the_question_is_text_and_tells_how_to_choose(predict
     [
         ("sharper", 'You predicted "sharper", and so it is, because the best gains most.'),
         ("flatter", 'You predicted "flatter". What happens: "sharper", because the best gains most.'),
-        (None, '(You made no prediction.) What happens: "sharper", because the best gains most.'),
+        (None, 'What happens: "sharper", because the best gains most.'),
     ],
 )
 def test_the_answer_says_what_was_chosen_what_happened_and_why(predict, capsys, choice, said):
@@ -112,10 +112,14 @@ def test_the_score_counts_what_was_told_and_says_what_was_not_chosen(predict, ca
     shown(capsys)
     predict.score()
     assert shown(capsys) == "0 of 2 predictions came true (2 were not made).\n"
+    predict._asked["Hot or cold?"].shown.chosen = 0  # by a reader who has seen the answer
+    predict.score()
+    assert shown(capsys) == "0 of 2 predictions came true (2 were not made).\n"
 
 
 def test_asked_again_the_question_is_open_again(predict, capsys):
     predict(*QUESTION)
+    predict.choose("sharper")
     predict.answer("sharper", "because.")
     with pytest.raises(ValueError, match="'flatter' is not a choice, since no question is open"):
         predict.choose("flatter")

@@ -1,6 +1,6 @@
 """Predictions that are made: `predict()` before an experiment, `predict.answer()` after it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.display import display
@@ -44,8 +44,9 @@ class Predictions:
         """
         asked = self._last(happened, list(self._asked.values()))
         asked.happened = happened
-        if not asked.shown.told:
+        if asked.choice is not None and not asked.shown.told:
             asked.shown.told = True
+            asked.predicted = asked.choice
             progress.note_choice(asked.shown.question, asked.choice, happened)
             if asked.handle is not None:
                 asked.handle.update(asked.shown)  # so that the notebook is saved with the choice
@@ -54,8 +55,8 @@ class Predictions:
     def score(self) -> None:
         """Print how many of the predictions came true."""
         told = [asked for asked in self._asked.values() if asked.happened is not None]
-        right = sum(asked.choice == asked.happened for asked in told)
-        silent = sum(asked.choice is None for asked in told)
+        right = sum(asked.predicted == asked.happened for asked in told)
+        silent = sum(asked.predicted is None for asked in told)
         unmade = f" ({silent} {'was' if silent == 1 else 'were'} not made)" if silent else ""
         print(f"{right} of {len(told)} predictions came true{unmade}.")
 
@@ -69,11 +70,12 @@ class Predictions:
 
 @dataclass
 class Asked:
-    """A question where it is shown, and what happened once that is told."""
+    """A question where it is shown, what happened once that is told, and what had been predicted by then."""
 
     shown: widgets.Question
     handle: Any
-    happened: str | None = field(default=None)
+    happened: str | None = None
+    predicted: str | None = None
 
     @property
     def choice(self) -> str | None:
@@ -98,8 +100,8 @@ class Told:
         choice, happened = (marks.format(words) for words in (self.choice, self.happened))
         if self.choice == self.happened:
             return f"You predicted {choice}, and so it is, {self.because}"
-        before = f"You predicted {choice}." if self.choice else "(You made no prediction.)"
-        return f"{before} What happens: {happened}, {self.because}"
+        before = f"You predicted {choice}. " if self.choice else ""
+        return f"{before}What happens: {happened}, {self.because}"
 
 
 predict = Predictions()

@@ -26,8 +26,7 @@ function render({ model, el }) {
     const [chosen, told] = [model.get("chosen"), model.get("told")];
     radios.forEach((radio, i) => (radio.checked = i === chosen));
     choices.disabled = told;
-    if (told) note.textContent = chosen < 0 ? "Told without a prediction. Run this cell again to make one." : "";
-    else note.textContent = chosen < 0 ? "" : "Noted. You may change your mind until the answer is told.";
+    note.textContent = chosen < 0 || told ? "" : "Noted. You may change your mind until the answer is told.";
   }
   model.on("change:chosen", mark);
   model.on("change:told", mark);
