@@ -1,0 +1,1 @@
+"""Pages to read without running: the executed solutions, with the answers folded."""

@@ -1,0 +1,68 @@
+"""A chapter as a page: what its solution showed when it was run, with the answers folded until they are asked for."""
+
+import copy
+import re
+from dataclasses import dataclass
+
+import nbformat
+from nbformat import NotebookNode
+
+BRANCH = "main"
+COLAB, KAGGLE = "https://colab.research.google.com/github", "https://kaggle.com/kernels/welcome?src="
+SHOWN = {"code_prompt_show": "Show an answer", "code_prompt_hide": "Hide the answer"}
+TOLD = {"code_prompt_show": "Show what happens", "code_prompt_hide": "Hide what happens"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Where the course is kept: OWNER/NAME on GitHub."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
+            raise ValueError(f"a repository is OWNER/NAME, got {self.name!r}")
+
+    @property
+    def address(self) -> str:
+        return f"https://github.com/{self.name}"
+
+    def links(self, notebook: str) -> str:
+        """A line of links to a file of the repository: to run it, and to have it."""
+        there, file = f"{self.name}/blob/{BRANCH}/{notebook}", f"{self.address}/raw/{BRANCH}/{notebook}"
+        kaggle = f"{KAGGLE}{self.address}/blob/{BRANCH}/{notebook}"
+        return f"[Open in Colab]({COLAB}/{there}) · [Open in Kaggle]({kaggle}) · [Download the notebook]({file})"
+
+
+def page(executed: NotebookNode, chapter: NotebookNode, links: str = "") -> NotebookNode:
+    """The page of a solution that was run (or not) and the chapter that learners get, with these links at its top."""
+    stubs = {cell.metadata["exercise"]: cell.source for cell in chapter.cells if "exercise" in cell.metadata}
+    cells = [part for cell in executed.cells for part in _parts(copy.deepcopy(cell), stubs)]
+    if links:
+        title, _, rest = cells[0].source.partition("\n")
+        cells[0].source = f"{title}\n\n{links}\n{rest}"
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": executed.metadata.kernelspec})
+
+
+def _parts(cell: NotebookNode, stubs: dict[str, str]) -> list[NotebookNode]:
+    """What stands on the page in the place of a cell."""
+    if cell.source.startswith("predict.score("):  # nobody has predicted
+        return []
+    if cell.source.startswith("predict.answer("):
+        cell.metadata = {"tags": ["remove-input", "hide-output"], "mystnb": TOLD}
+    elif name := cell.metadata.get("exercise"):
+        cell.metadata = {"tags": ["hide-input"], "mystnb": SHOWN}
+        return [nbformat.v4.new_markdown_cell(f"```python\n{stubs[name]}\n```"), cell]
+    elif cell.cell_type == "markdown" and "solution" in cell.metadata.get("tags", []):
+        cell.source = f"<details><summary>Why the answer is so</summary>\n\n{cell.source}\n\n</details>"
+    return [cell]
+
+
+def index(readme: str, chapters: list[str]) -> str:
+    """The first page: the README's beginning and its table of chapters, in MyST; chapters are names without `.ipynb`."""
+    beginning = readme.partition("\n## Start\n")[0].replace(".github/", "_static/")
+    table = re.search(r"^## Chapters\n.*?(?=^## |\Z)", readme, re.S | re.M)
+    if table is None:
+        raise ValueError("the README has no section on its chapters")
+    toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"chapters/{name}" for name in chapters), "```"])
+    return f"{beginning}\n\n{table[0].strip()}\n\n{toctree}\n"
