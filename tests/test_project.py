@@ -100,6 +100,7 @@ MAY_IMPORT = {
     "progress": {"exercises"},
     "checks": {"exercises", "attempts", "progress"},
     "predictions": {"progress", "widgets"},
+    "site": set(),
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

@@ -58,11 +58,20 @@ def _parts(cell: NotebookNode, stubs: dict[str, str]) -> list[NotebookNode]:
     return [cell]
 
 
-def index(readme: str, chapters: list[str]) -> str:
-    """The first page: the README's beginning and its table of chapters, in MyST; chapters are names without `.ipynb`."""
-    beginning = readme.partition("\n## Start\n")[0].replace(".github/", "_static/")
+def index(readme: str, names: list[str]) -> str:
+    """The first page, in MyST: the README's beginning and its table of chapters; and all pages by their names."""
     table = re.search(r"^## Chapters\n.*?(?=^## |\Z)", readme, re.S | re.M)
     if table is None:
         raise ValueError("the README has no section on its chapters")
-    toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"chapters/{name}" for name in chapters), "```"])
-    return f"{beginning}\n\n{table[0].strip()}\n\n{toctree}\n"
+    beginning = readme.partition("\n## Start\n")[0].replace(".github/", "_static/")
+    toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"chapters/{name}" for name in names), "```"])
+    return f"{PICTURE.sub(_by_theme, beginning)}\n\n{table[0].strip()}\n\n{toctree}\n"
+
+
+PICTURE = re.compile(r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img ([^>]*)src="([^"]+)">\s*</picture>')
+
+
+def _by_theme(picture: re.Match) -> str:
+    """A picture for a light page and one for a dark page, of which the page's theme shows one."""
+    dark, described, light = picture.groups()
+    return f'<img class="only-light" {described}src="{light}"><img class="only-dark" {described}src="{dark}">'
