@@ -48,9 +48,10 @@ def test_without_a_notebook_the_question_is_text_and_tells_how_to_choose(predict
 )
 def test_the_answer_says_what_was_chosen_what_happened_and_why(predict, capsys, choice, said):
     predict(*QUESTION)
+    shown(capsys)
     if choice:
         predict.choose(choice)
-    shown(capsys)
+        assert shown(capsys) == f"Noted: {choice}.\n"
     for _ in range(2):  # a cell may be run again
         predict.answer("sharper", "because the best gains most.")
         assert shown(capsys) == f"{said}\n"
@@ -156,7 +157,7 @@ def test_in_a_notebook_the_question_is_saved_with_the_choice(file, tmp_path):
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    (asked,), (told,) = (cell.outputs for cell in notebook.cells[1:])
+    (asked, _), (told,) = (cell.outputs for cell in notebook.cells[1:])
     page = asked["data"]["text/html"]
     assert '"chosen": 1' in page and '"told": true' in page and "<div>  ● cold</div>" in page and "<b>" not in page
     assert told["data"]["text/markdown"] == "You predicted **cold**. What happens: **hot**, because $x$."

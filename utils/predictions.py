@@ -36,6 +36,7 @@ class Predictions:
         """
         asked = self._last(choice, [each for each in self._asked.values() if not each.shown.told])
         asked.shown.chosen = asked.shown.choices.index(choice)
+        print(f"Noted: {choice}.")
 
     def answer(self, happened: str, because: str) -> None:
         """Show what was predicted, which of the choices happened, and why (Markdown that goes on from a comma).

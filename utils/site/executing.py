@@ -21,5 +21,6 @@ def execute(paths: list[Path], jobs: int = 1) -> Iterator[tuple[str, NotebookNod
 
 def _run(path: Path) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(path.parent)}}
-    return NotebookClient(notebook, timeout=300, resources=resources, store_widget_state=False).execute()
+    resources, quiet = {"metadata": {"path": str(path.parent)}}, ["--IPKernelApp.log_level=ERROR"]
+    client = NotebookClient(notebook, timeout=300, resources=resources, extra_arguments=quiet, store_widget_state=False)
+    return client.execute()

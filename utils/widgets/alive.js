@@ -14,6 +14,7 @@ function pageModel(state) {
   const changed = new Set();
   return {
     changed,
+    heard: false, // by a kernel
     get: (name) => state[name],
     set(name, value) {
       if (state[name] === value) return;
@@ -33,6 +34,7 @@ function join(page, kernel, names) {
     page.set(name, kernel.get(name));
     kernel.on(`change:${name}`, () => page.set(name, kernel.get(name)));
   }
+  page.heard = true;
   page.save_changes = () => {
     for (const name of page.changed) kernel.set(name, page.get(name));
     page.changed.clear();

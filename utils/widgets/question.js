@@ -1,4 +1,4 @@
-// A question with its choices. The kernel is told at each; once the answer is told, they are closed.
+// A question with its choices. The kernel is told of each, where it can hear; once the answer is told, they are closed.
 
 function render({ model, el }) {
   el.classList.add("question");
@@ -26,7 +26,9 @@ function render({ model, el }) {
     const [chosen, told] = [model.get("chosen"), model.get("told")];
     radios.forEach((radio, i) => (radio.checked = i === chosen));
     choices.disabled = told;
-    note.textContent = chosen < 0 || told ? "" : "Noted. You may change your mind until the answer is told.";
+    if (chosen < 0 || told) note.textContent = "";
+    else if (model.heard) note.textContent = "Noted. You may change your mind until the answer is told.";
+    else note.textContent = `No kernel hears of it from here. In a cell: predict.choose("${model.get("choices")[chosen]}")`;
   }
   model.on("change:chosen", mark);
   model.on("change:told", mark);
