@@ -34,42 +34,7 @@ def test_what_a_host_needs_is_what_the_course_pins_and_nothing_of_the_judges_or_
     assert "A PyTorch from 2.11 to 2.13" in README and "torch>=2.11,<2.14" in HOSTED
 
 
-@pytest.mark.repository
-def test_the_two_lines_make_a_course_and_keep_the_pytorch_that_is_there(tmp_path):
-    """In an environment of its own, whose host has installed what this one has but for two packages."""
-    here, there = tmp_path / "content", tmp_path / "environment"
-    here.mkdir()
-    subprocess.run([sys.executable, "-m", "venv", there], check=True)
-    python = there / "bin" / "python"
-    packages = Path(
-        subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True).strip()
-    )
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        lacks = re.match(r"(anywidget|num2words|pip|setuptools|_distutils|distutils|__pycache__)", entry.name)
-        if not lacks and not (packages / entry.name).exists():
-            (packages / entry.name).symlink_to(entry)
-    kernel = tmp_path / "kernels" / "host"
-    kernel.mkdir(parents=True)
-    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "host", "language": "python"}))
-    lines = LINES.replace("https://github.com/OWNER/NAME", str(ROOT)).replace(
-        "!git", "!PATH=%s:$PATH; git" % (there / "bin")
-    )
-    chapter = nbformat.read(ROOT / "chapters" / "02_soft_lookup.ipynb", as_version=4)
-    asked = "import torch, num2words, os\nprint(torch.__version__, torch.__file__, num2words.__file__, os.getcwd(), sep='\\n')"
-    chapter.cells = [nbformat.v4.new_code_cell(lines), *chapter.cells, nbformat.v4.new_code_cell(asked)]
-    (tmp_path / "run.py").write_text(RUN)
-    nbformat.write(chapter, here / "opened.ipynb")
-    env = os.environ | {"JUPYTER_PATH": str(tmp_path), "ATTENTION_COURSE_PROGRESS": str(tmp_path / "progress.sqlite")}
-    subprocess.run([sys.executable, tmp_path / "run.py", here / "opened.ipynb"], env=env, check=True)
-    (told,) = nbformat.read(here / "opened.ipynb", as_version=4).cells[-1].outputs
-    version, torch, num2words, folder = told.text.splitlines()
-    assert version.startswith("2.13.0")
-    assert Path(torch).parent == packages / "torch" and (packages / "torch").is_symlink()
-    assert Path(num2words).parent == packages / "num2words" and not (packages / "num2words").is_symlink()
-    assert folder == str(here / "course" / "chapters")
-
-
+LACKS = re.compile(r"anywidget|num2words|pip|setuptools|_distutils|distutils|__pycache__")
 RUN = """
 import sys
 from pathlib import Path
@@ -81,3 +46,46 @@ notebook = nbformat.read(path, as_version=4)
 NotebookClient(notebook, kernel_name="host", resources={"metadata": {"path": str(path.parent)}}, timeout=600).execute()
 nbformat.write(notebook, path)
 """
+ASK = """
+import os, num2words, torch
+print(torch.__version__, torch.__file__, num2words.__file__, os.getcwd(), sep="\\n")
+"""
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A new environment, whose machine has (outside of it) what this one has but for two packages; and its kernel."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    own, machines = Path(subprocess.check_output(ask, text=True).strip()), tmp_path / "machine"
+    machines.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not LACKS.match(entry.name) and not entry.name.endswith(".pth"):
+            (machines / entry.name).symlink_to(entry)
+    (own / "machine.pth").write_text(str(machines))
+    kernel = tmp_path / "kernels" / "host"
+    kernel.mkdir(parents=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "host", "language": "python"}))
+    return own, machines
+
+
+@pytest.mark.repository
+def test_the_two_lines_make_a_course_and_keep_the_pytorch_that_is_there(host, tmp_path):
+    """Chapter 02, opened in a folder that holds nothing else."""
+    own, machines = host
+    opened = tmp_path / "content" / "opened.ipynb"
+    opened.parent.mkdir()
+    chapter = nbformat.read(ROOT / "chapters" / "02_soft_lookup.ipynb", as_version=4)
+    two_lines = LINES.replace("https://github.com/OWNER/NAME", str(ROOT))
+    chapter.cells = [nbformat.v4.new_code_cell(two_lines), *chapter.cells, nbformat.v4.new_code_cell(ASK)]
+    nbformat.write(chapter, opened)
+    env = os.environ | {"JUPYTER_PATH": str(tmp_path), "PATH": f"{tmp_path}/environment/bin:{os.environ['PATH']}"}
+    subprocess.run([sys.executable, "-c", RUN, opened], env=env, check=True)
+    (told,) = nbformat.read(opened, as_version=4).cells[-1].outputs
+    version, torch, num2words, folder = told.text.splitlines()
+    assert version.startswith("2.13.0") and Path(torch) == machines / "torch" / "__init__.py"
+    assert Path(num2words) == own / "num2words" / "__init__.py"
+    assert folder == str(opened.parent / "course" / "chapters")
+    assert not (own / "torch").exists()
