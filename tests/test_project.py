@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "progress": {"exercises"},
     "checks": {"exercises", "attempts", "progress"},
     "predictions": {"progress", "widgets"},
-    "site": set(),
+    "site": {"progress"},
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

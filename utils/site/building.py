@@ -32,6 +32,7 @@ BUTTONS = {
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
     "navbar_persistent": [],
+    "footer_content_items": [],
 }
 
 

@@ -1,5 +1,6 @@
 """The solutions, run from top to bottom as they stand."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import nbformat
 from joblib import Parallel, delayed
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+from utils.progress import store
 
 
 def execute(paths: list[Path], jobs: int = 1) -> Iterator[tuple[str, NotebookNode]]:
@@ -23,4 +26,4 @@ def _run(path: Path) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     resources, quiet = {"metadata": {"path": str(path.parent)}}, ["--IPKernelApp.log_level=ERROR"]
     client = NotebookClient(notebook, timeout=300, resources=resources, extra_arguments=quiet, store_widget_state=False)
-    return client.execute()
+    return client.execute(env=os.environ | {store.VARIABLE: ""})  # what is shown is nobody's progress
