@@ -28,7 +28,8 @@ class Table:
         self.standings = [Standing(task, chapter, self._how(task)) for chapter in self.course for task in chapter.tasks]
 
     def _how(self, task: Task) -> str:
-        checks = [check for check in self.checks if check.exercise == task.name]
+        # a check of nothing, or of the course's own version, takes nothing back
+        checks = [check for check in self.checks if check.exercise == task.name and check.status != "not attempted"]
         passed = [check for check in checks if check.status == "passed"]
         if checks and checks[-1].status == "failed":
             return "failed"
