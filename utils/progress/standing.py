@@ -23,13 +23,13 @@ class Table:
     """Chapters by exercises, as it was when this was made."""
 
     def __init__(self) -> None:
-        self.checks = kept(Check)
+        # a check of nothing, or of the course's own version, takes nothing back
+        self.checks = [check for check in kept(Check) if check.status != "not attempted"]
         self.course = chapters()
         self.standings = [Standing(task, chapter, self._how(task)) for chapter in self.course for task in chapter.tasks]
 
     def _how(self, task: Task) -> str:
-        # a check of nothing, or of the course's own version, takes nothing back
-        checks = [check for check in self.checks if check.exercise == task.name and check.status != "not attempted"]
+        checks = [check for check in self.checks if check.exercise == task.name]
         passed = [check for check in checks if check.status == "passed"]
         if checks and checks[-1].status == "failed":
             return "failed"
@@ -39,9 +39,13 @@ class Table:
 
     @property
     def next(self) -> Standing | None:
-        """Where to go on: at the exercise that was checked last, or the first after it that is not passed."""
+        """Where to go on: at the exercise whose answer was new last, or the first after it that is not passed.
+
+        (A chapter that is run again checks again what it has.)
+        """
         order = [standing.task.name for standing in self.standings]
-        last = order.index(self.checks[-1].exercise) if self.checks and self.checks[-1].exercise in order else 0
+        new = list(dict.fromkeys((check.exercise, check.answer, check.status) for check in self.checks))
+        last = order.index(new[-1][0]) if new and new[-1][0] in order else 0
         ahead = [standing for standing in self.standings[last:] + self.standings[:last] if standing.how != "passed"]
         return ahead[0] if ahead else None
 
