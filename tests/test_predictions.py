@@ -9,7 +9,7 @@ import pytest
 import traitlets
 from nbclient import NotebookClient
 
-from utils.predictions import Predictions
+from utils.predictions import Predictions, Told
 from utils.progress import Prediction, chosen, store
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def test_without_a_notebook_the_question_is_text_and_tells_how_to_choose(predict
     predict(*QUESTION)
     assert shown(capsys) == (
         "Predict. Every score times ten: what do the weights do?\n  ○ flatter\n  ○ sharper\n  ○ nothing\n"
-        "  Without buttons: predict.choose('nothing')\n"
+        '  Without buttons: predict.choose("…")\n'
     )
 
 
@@ -42,8 +42,8 @@ def test_without_a_notebook_the_question_is_text_and_tells_how_to_choose(predict
     ("choice", "said"),
     [
         ("sharper", 'You predicted "sharper", and so it is, because the best gains most.'),
-        ("flatter", 'You predicted "flatter". What happens: "sharper", because the best gains most.'),
-        (None, 'What happens: "sharper", because the best gains most.'),
+        ("flatter", 'You predicted "flatter". The answer is "sharper", because the best gains most.'),
+        (None, 'The answer is "sharper", because the best gains most.'),
     ],
 )
 def test_the_answer_says_what_was_chosen_what_happened_and_why(predict, capsys, choice, said):
@@ -51,7 +51,7 @@ def test_the_answer_says_what_was_chosen_what_happened_and_why(predict, capsys, 
     shown(capsys)
     if choice:
         predict.choose(choice)
-        assert shown(capsys) == f"Noted: {choice}.\n"
+        assert shown(capsys) == f"{choice}: Noted. You may change your mind until the answer is told.\n"
     for _ in range(2):  # a cell may be run again
         predict.answer("sharper", "because the best gains most.")
         assert shown(capsys) == f"{said}\n"
@@ -99,7 +99,7 @@ def test_an_answer_finds_its_question_in_whatever_order_cells_are_run(predict, c
     predict.choose("sharper")
     predict.answer("hot", "because.")
     predict.answer("sharper", "because.")
-    assert 'You predicted "cold". What happens: "hot"' in shown(capsys)
+    assert 'You predicted "cold". The answer is "hot"' in shown(capsys)
     predict.score()
     assert shown(capsys) == "1 of 2 predictions came true.\n"
 
@@ -113,9 +113,39 @@ def test_the_score_counts_what_was_told_and_says_what_was_not_chosen(predict, ca
     shown(capsys)
     predict.score()
     assert shown(capsys) == "0 of 2 predictions came true (2 were not made).\n"
-    predict._asked["Hot or cold?"].shown.chosen = 0  # by a reader who has seen the answer
+
+
+def test_a_click_that_comes_after_the_answer_changes_nothing(predict, capsys):
+    """And the page is told so."""
+    predict("Hot or cold?", "hot", "cold")
+    predict.answer("hot", "because.")
+    shown_there, sent = predict._asked["Hot or cold?"].shown, []
+    shown_there.send_state = lambda key=None: sent.append(key)
+    shown_there.set_state({"chosen": 0})  # as the browser does
+    assert shown_there.chosen == -1 and "chosen" in sent
+    shown(capsys)
     predict.score()
-    assert shown(capsys) == "0 of 2 predictions came true (2 were not made).\n"
+    assert shown(capsys) == "0 of 1 predictions came true (1 was not made).\n"
+
+
+def test_what_cannot_be_kept_is_said(predict, capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "file" / "progress.sqlite"))
+    predict(*QUESTION)
+    predict.choose("flatter")
+    assert "the file with your progress cannot be written" in shown(capsys)
+    predict.answer("flatter", "because.")
+    assert 'You predicted "flatter", and so it is' in shown(capsys)
+
+
+def test_choices_may_be_numbers_and_signs_are_what_they_are(predict, capsys):
+    predict("How many?", 1, "$2", "<b>3</b>")
+    predict.choose(1)
+    predict.answer(1, "because.")
+    assert 'You predicted "1", and so it is' in shown(capsys)
+    assert Told("<b>3</b>", "$2", "$x$.")._repr_markdown_() == (
+        r"You predicted **\<b\>3\</b\>**. The answer is **\$2**, $x$."
+    )
 
 
 def test_asked_again_the_question_is_open_again(predict, capsys):
@@ -138,13 +168,19 @@ def test_what_is_no_choice_is_refused(predict, choices):
         predict("Which?", *choices)
 
 
-def test_a_choice_or_an_answer_that_there_is_not_is_named(predict):
-    with pytest.raises(ValueError, match="'hot' is not a choice"):
-        predict.answer("hot", "because.")
+def test_an_answer_without_its_question_is_told_all_the_same(predict, capsys):
+    """After a restart a reader may run it first."""
+    predict.answer("hot", "because.")
+    predict.score()
+    assert shown(capsys) == 'The answer is "hot", because.\n0 of 0 predictions came true.\n'
+
+
+def test_a_choice_that_there_is_not_is_named(predict):
+    with pytest.raises(ValueError, match="'hot' is not a choice, since no question is open"):
+        predict.choose("hot")
     predict(*QUESTION)
-    for say in (lambda: predict.choose("hot"), lambda: predict.answer("hot", "because.")):
-        with pytest.raises(ValueError, match="'hot' is not among the choices of 'Every score times ten"):
-            say()
+    with pytest.raises(ValueError, match="'hot' is not among the choices of 'Every score times ten"):
+        predict.choose("hot")
     with pytest.raises(traitlets.TraitError, match="choice 3 is not among the 3"):
         predict._asked[QUESTION[0]].shown.chosen = 3
 
@@ -160,7 +196,7 @@ def test_in_a_notebook_the_question_is_saved_with_the_choice(file, tmp_path):
     (asked, _), (told,) = (cell.outputs for cell in notebook.cells[1:])
     page = asked["data"]["text/html"]
     assert '"chosen": 1' in page and '"told": true' in page and "<div>  ● cold</div>" in page and "<b>" not in page
-    assert told["data"]["text/markdown"] == "You predicted **cold**. What happens: **hot**, because $x$."
+    assert told["data"]["text/markdown"] == "You predicted **cold**. The answer is **hot**, because $x$."
 
 
 def calls(path):

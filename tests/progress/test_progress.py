@@ -18,7 +18,7 @@ from utils.checks import check
 from utils.progress import course, store
 from utils.progress.cards import _field, cards
 from utils.progress.standing import Table
-from utils.progress.store import Check
+from utils.progress.store import Check, Prediction
 
 BLANK = "def {0}(x):\n    # YOUR CODE HERE\n    raise NotImplementedError"
 
@@ -113,6 +113,19 @@ def test_the_page_says_the_same_and_escapes_it(table):
     page = table(softmax="x")._repr_html_()
     assert '<a href="02_soft_lookup.ipynb">02 Soft lookup</a>' in page and "○&nbsp;softmax" in page
     assert "Go on with exercise 2.1" in page and page.count("<tr>") == 2
+
+
+def test_predictions_that_came_true_are_counted_by_chapter(file):
+    (chapter,) = [chapter for chapter in course.chapters() if chapter.path.stem == "02_soft_lookup"]
+    first, second, *others = chapter.predictions
+    assert len(others) == 7
+    store.keep(Prediction(first, "a", "b"))
+    store.keep(Prediction(first, "b", "b"))  # asked again
+    store.keep(Prediction(second, "a", "b"))
+    store.keep(Prediction(others[0], "a"))  # not told yet
+    store.keep(Prediction("of no chapter", "a", "a"))
+    assert "1 of 2 predictions came true" in repr(Table()) and repr(Table()).count("came true") == 1
+    assert ">1 of 2</td>" in Table()._repr_html_()
 
 
 def test_a_notebook_that_cannot_be_read_is_left_out(table, tmp_path):

@@ -66,7 +66,7 @@ def test_no_page_takes_anything_from_the_network(pages):
 def test_answers_are_folded_and_outputs_shown(pages):
     page = of(pages, "02_soft_lookup")
     assert page.count("Show an answer") == page.count("Why the answer is so") == 5
-    assert page.count("Show what happens") == 0  # nothing was run, so nothing has happened
+    assert page.count("What happens?") == 0  # nothing was run, so nothing has happened
     assert '<svg class="drawing">' in of(pages, NAMES[1])
 
 
@@ -85,8 +85,44 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
         build(executed, tmp_path / "site")
 
 
-def test_the_command_needs_a_folder_and_a_repository_that_is_one(tmp_path):
-    command = [sys.executable, "-m", "utils.site"]
-    wrong = subprocess.run([*command, "--out", tmp_path, "--repository", "x"], cwd=ROOT, capture_output=True, text=True)
-    assert wrong.returncode == 2 and "--repository" in wrong.stderr
-    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 2
+def command(*arguments):
+    """The exit status, and what is said last."""
+    done = subprocess.run([sys.executable, "-m", "utils.site", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def test_the_command_says_in_a_line_what_is_wrong_before_anything_is_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    status, said = command("--out", tmp_path, "--repository", "https://github.com/a/b")
+    assert status == 2 and said.endswith("a repository is OWNER/NAME, got 'https://github.com/a/b'")
+    assert command("--out", tmp_path, "--jobs", "0")[1].endswith("at least one, got '0'")
+    assert command()[1].endswith("required: --out")
+    status, said = command("--out", tmp_path)
+    assert status == 1 and said == f"{tmp_path} holds something else than pages: name a new folder"
+    status, said = command("--out", tmp_path / "file" / "pages")
+    assert status == 1 and str(tmp_path / "file") in said
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_earlier_pages_are_replaced_whole(site):
+    from utils.site.building import build
+
+    (site / "chapters" / "09_old.html").write_text("")
+    build(solutions(), site)
+    assert not (site / "chapters" / "09_old.html").exists() and (site / "index.html").exists()
+    assert not (site.parent / "jupyter_execute").exists()  # where what MyST-NB adds would be
+
+
+def test_a_solution_that_fails_is_named_with_its_cell(tmp_path):
+    from utils.site.executing import execute
+
+    cells = [nbformat.v4.new_code_cell(source) for source in ["print('well')", "x = 1 / 0"]]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_wrong.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), tmp_path / "00_right.ipynb")
+    paths = sorted(tmp_path.glob("*.ipynb"))
+    with pytest.raises(
+        RuntimeError, match="01_wrong.ipynb: ZeroDivisionError: division by zero, in the cell\nx = 1 / 0"
+    ):
+        dict(execute(paths, jobs=2))
+    ((name, notebook),) = execute(paths[:1])
+    assert name == "00_right" and notebook.cells[0].outputs[0].text == "well\n"

@@ -21,10 +21,9 @@ def note(exercise: str, attempt: Any, verdict: Verdict) -> None:
         store.keep(Check(exercise, verdict.status, verdict.mistake, answer_in_this_notebook(exercise)))
 
 
-def note_choice(question: str, choice: str | None, happened: str | None = None) -> None:
-    """Keep what was chosen as the answer to a question, and what happened, once that is told."""
-    if not is_a_solution():
-        store.keep(Prediction(question, choice, happened))
+def note_choice(question: str, choice: str | None, happened: str | None = None) -> bool:
+    """Keep what was chosen as the answer to a question, and what happened, once that is told; whether it is kept."""
+    return is_a_solution() or store.keep(Prediction(question, choice, happened))
 
 
 def chosen(question: str) -> str | None:

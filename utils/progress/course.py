@@ -1,5 +1,6 @@
 """What the chapters' notebooks hold, as they are saved: titles, exercises with their minutes, the answers so far."""
 
+import ast
 import hashlib
 import json
 import re
@@ -32,6 +33,7 @@ class Chapter:
     title: str
     tasks: list[Task]
     questions: list[tuple[str, str]]  # and their answers
+    predictions: list[str]  # what is asked before an experiment
 
 
 def chapters(root: Path = ROOT) -> list[Chapter]:
@@ -48,7 +50,7 @@ def fingerprint(source: str) -> str:
 def _chapter(path: Path) -> Chapter | None:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return Chapter(path, _title(cells, path), list(_tasks(cells)), _questions(cells))
+        return Chapter(path, _title(cells, path), list(_tasks(cells)), _questions(cells), list(_predictions(cells)))
     except (OSError, ValueError, KeyError, TypeError):  # somebody's file, perhaps half written
         return None
 
@@ -73,3 +75,13 @@ def _questions(cells: list[dict]) -> list[tuple[str, str]]:
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     quizzes = [quiz[1] for quiz in map(QUIZ.search, texts) if quiz]
     return [(question, answer) for quiz in quizzes for question, answer in QUESTION.findall(quiz)]
+
+
+def _predictions(cells: list[dict]) -> Iterator[str]:
+    for source in ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"):
+        if "predict(" in source:  # by far not every cell is worth its parsing
+            try:
+                calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+            except SyntaxError:  # somebody is at work on it
+                continue
+            yield from (ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "predict")

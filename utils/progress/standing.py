@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 
 from .course import Chapter, Task, chapters
-from .store import Check, kept
+from .store import Check, Prediction, kept
 
 SIGNS = {"passed": "✓", "changed": "✓?", "failed": "✗", "open": "○"}
 MEANING = "✓ agrees   ✓? agreed, and has changed since (or is not saved)   ✗ differs   ○ open"
@@ -25,6 +25,7 @@ class Table:
     def __init__(self) -> None:
         # a check of nothing, or of the course's own version, takes nothing back
         self.checks = [check for check in kept(Check) if check.status != "not attempted"]
+        self.told = {each.question: each for each in kept(Prediction) if each.happened is not None}  # the latest
         self.course = chapters()
         self.standings = [Standing(task, chapter, self._how(task)) for chapter in self.course for task in chapter.tasks]
 
@@ -55,6 +56,8 @@ class Table:
         for chapter in self.course:
             signs = "  ".join(f"{SIGNS[each.how]} {each.task.name}" for each in self._of(chapter))
             lines.append(f"{chapter.path.stem[:2]} {chapter.title:{width}}  {self._minutes(chapter):>12}  {signs}")
+            if came_true := self._came_true(chapter):
+                lines.append(f"{'':{width + 19}}{came_true} predictions came true")
         return "\n".join([*lines, MEANING, self._go_on()])
 
     def _repr_html_(self) -> str:
@@ -66,9 +69,9 @@ class Table:
                 for each in self._of(chapter)
             )
             link = f'<a href="{chapter.path.name}">{chapter.path.stem[:2]} {html.escape(chapter.title)}</a>'
-            rows.append(_row("td", link, self._minutes(chapter), signs))
+            rows.append(_row("td", link, self._minutes(chapter), signs, self._came_true(chapter)))
         return (
-            f"<table><thead>{_row('th', 'chapter', 'minutes left', 'exercises')}</thead>"
+            f"<table><thead>{_row('th', 'chapter', 'minutes left', 'exercises', 'predictions')}</thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
             f"<div>{html.escape(MEANING)}</div><div><b>{html.escape(self._go_on())}</b></div>"
         )
@@ -80,6 +83,10 @@ class Table:
         all_of_them = sum(each.task.minutes for each in self._of(chapter))
         left = sum(each.task.minutes for each in self._of(chapter) if each.how != "passed")
         return f"{left} of {all_of_them}"
+
+    def _came_true(self, chapter: Chapter) -> str:
+        told = [self.told[question] for question in chapter.predictions if question in self.told]
+        return f"{sum(each.choice == each.happened for each in told)} of {len(told)}" if told else ""
 
     def _go_on(self) -> str:
         if self.next is None:

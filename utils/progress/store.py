@@ -51,11 +51,14 @@ def place() -> Path | None:
     return Path(platformdirs.user_data_dir("attention-course", appauthor=False)) / NAME
 
 
-def keep(record: Check | Prediction) -> None:
-    """Keep it, if the file lets it; nobody is disturbed by a file that is locked, broken or not to be had."""
+def keep(record: Check | Prediction) -> bool:
+    """Keep it, if the file lets it; nobody is disturbed by a file that is locked, broken or not to be had.
+
+    Returns whether it is kept, or not wanted.
+    """
     path = place()
     if path is None:
-        return
+        return True
     with contextlib.suppress(sqlite3.Error, OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -65,6 +68,8 @@ def keep(record: Check | Prediction) -> None:
         except sqlite3.DatabaseError:  # it is no database: it is put aside, whole
             path.rename(path.with_name(f"{path.name}.broken-{time.time_ns()}"))
             _insert(path, record)
+        return True
+    return False
 
 
 def kept(kind: type[Record]) -> list[Record]:
@@ -74,7 +79,7 @@ def kept(kind: type[Record]) -> list[Record]:
         return []
     with contextlib.suppress(sqlite3.Error, OSError), _opened(path, kind) as database:
         names = ", ".join(each.name for each in fields(kind))
-        return [kind(*row) for row in database.execute(f"SELECT {names} FROM {TABLES[kind]} ORDER BY at, rowid")]
+        return [kind(*row) for row in database.execute(f"SELECT {names} FROM {TABLES[kind]} ORDER BY rowid")]
     return []
 
 

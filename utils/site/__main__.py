@@ -21,19 +21,37 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m utils.site", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder that the pages go to")
-    parser.add_argument("--repository", type=Repository, metavar="OWNER/NAME", help="where the course is, on GitHub")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="solutions that run side by side")
+    parser.add_argument("--repository", type=_repository, metavar="OWNER/NAME", help="where the course is, on GitHub")
+    parser.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="solutions that run side by side")
     options = parser.parse_args(arguments)
     try:
-        from .building import ROOT, build
+        from .building import ROOT, build, make_room
     except ImportError as error:
         parser.exit(2, f"{error.name} is missing: pip install -r utils/site/requirements.txt\n")
     from .executing import execute
 
     paths = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.ipynb"))
-    executed = dict(tqdm(execute(paths, options.jobs), "solutions run", len(paths)))
-    build(executed, options.out, options.repository)
+    try:
+        make_room(options.out)
+        build(dict(tqdm(execute(paths, options.jobs), "solutions run", len(paths))), options.out, options.repository)
+    except (OSError, RuntimeError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "Interrupted: no pages were written.\n")
     print(f"Open {options.out / 'index.html'}")
+
+
+def _repository(text: str) -> Repository:
+    try:
+        return Repository(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"at least one, got {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,38 @@ from nbformat import NotebookNode
 BRANCH = "main"
 COLAB, KAGGLE = "https://colab.research.google.com/github", "https://kaggle.com/kernels/welcome?src="
 SHOWN = {"code_prompt_show": "Show an answer", "code_prompt_hide": "Hide the answer"}
-TOLD = {"code_prompt_show": "Show what happens", "code_prompt_hide": "Hide what happens"}
+TOLD = {"code_prompt_show": "What happens?", "code_prompt_hide": "What happens"}
+LINES = re.compile(r"^```\n(!.*git clone .*\n%cd .*)\n```$", re.M)  # of the README, for Colab and Kaggle
 
 
 @dataclass(frozen=True)
 class Repository:
-    """Where the course is kept: OWNER/NAME on GitHub."""
+    """Where the course is kept: OWNER/NAME on GitHub. Raises ValueError for anything else."""
 
     name: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.name):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.+$)[A-Za-z0-9._-]+(?<!\.git)", self.name):
             raise ValueError(f"a repository is OWNER/NAME, got {self.name!r}")
 
     @property
     def address(self) -> str:
         return f"https://github.com/{self.name}"
 
-    def links(self, notebook: str) -> str:
-        """A line of links to a file of the repository: to run it, and to have it."""
+    def links(self, notebook: str, readme: str) -> str:
+        """What stands at the top of a page: to run its notebook elsewhere, or to have it."""
         there, file = f"{self.name}/blob/{BRANCH}/{notebook}", f"{self.address}/raw/{BRANCH}/{notebook}"
         kaggle = f"{KAGGLE}{self.address}/blob/{BRANCH}/{notebook}"
-        return f"[Open in Colab]({COLAB}/{there}) · [Open in Kaggle]({kaggle}) · [Download the notebook]({file})"
+        lines = LINES.search(readme)
+        if lines is None:
+            raise ValueError("the README has no lines for Colab and Kaggle")
+        return (
+            f"[Open in Colab]({COLAB}/{there}) · [Open in Kaggle]({kaggle}) · [Download the notebook]({file})\n\n"
+            "<details><summary>It needs the course around it</summary>\n\n"
+            f"In Colab or Kaggle, run this in a cell above all others:\n\n"
+            f"```\n{lines[1].replace('OWNER/NAME', self.name)}\n```\n\n"
+            f"On your own machine, begin with the [whole course]({self.address}).\n\n</details>"
+        )
 
 
 def page(executed: NotebookNode, chapter: NotebookNode, links: str = "") -> NotebookNode:
@@ -46,6 +56,9 @@ def page(executed: NotebookNode, chapter: NotebookNode, links: str = "") -> Note
 
 def _parts(cell: NotebookNode, stubs: dict[str, str]) -> list[NotebookNode]:
     """What stands on the page in the place of a cell."""
+    for output in cell.get("outputs", []):
+        if "text/html" in output.get("data", {}):
+            output.data["text/html"] = _for_a_page(output.data["text/html"])
     if cell.source.startswith("predict.score("):  # nobody has predicted
         return []
     if cell.source.startswith("predict.answer("):
@@ -58,14 +71,22 @@ def _parts(cell: NotebookNode, stubs: dict[str, str]) -> list[NotebookNode]:
     return [cell]
 
 
+def _for_a_page(output: str) -> str:
+    """Links lead to pages, and a question whose answer was told is open again."""
+    output = re.sub(r'(<a href="\d\d_\w+)\.ipynb"', r'\1.html"', output)
+    return output.replace('"told": true', '"told": false') if "<p>Predict. " in output else output
+
+
 def index(readme: str, names: list[str]) -> str:
-    """The first page, in MyST: the README's beginning and its table of chapters; and all pages by their names."""
+    """The first page, in MyST: what the README says to a visitor, its table of chapters, and all pages by name."""
     table = re.search(r"^## Chapters\n.*?(?=^## |\Z)", readme, re.S | re.M)
-    if table is None:
-        raise ValueError("the README has no section on its chapters")
-    beginning = readme.partition("\n## Start\n")[0].replace(".github/", "_static/")
+    start = re.search(r"^## Start\n.*?^```\n.*?^```\n", readme, re.S | re.M)
+    if table is None or start is None:
+        raise ValueError("the README has no section on its chapters, or on how to start")
+    beginning = re.sub(r"^\[.*\]\(#.*\)\n\n", "", readme[: start.start()], flags=re.M).replace(".github/", "_static/")
     toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"chapters/{name}" for name in names), "```"])
-    return f"{PICTURE.sub(_by_theme, beginning)}\n\n{table[0].strip()}\n\n{toctree}\n"
+    parts = [PICTURE.sub(_by_theme, beginning).strip(), start[0].strip(), table[0].strip(), toctree]
+    return "\n\n".join(parts) + "\n"
 
 
 PICTURE = re.compile(r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img ([^>]*)src="([^"]+)">\s*</picture>')

@@ -14,7 +14,6 @@ function pageModel(state) {
   const changed = new Set();
   return {
     changed,
-    heard: false, // by a kernel
     get: (name) => state[name],
     set(name, value) {
       if (state[name] === value) return;
@@ -28,15 +27,16 @@ function pageModel(state) {
   };
 }
 
-/** Both models change with each other from now on; at first the page's follows. */
+/** Both models change with each other from now on; at first the page's follows. It knows whether it is `heard`. */
 function join(page, kernel, names) {
   for (const name of names) {
     page.set(name, kernel.get(name));
     kernel.on(`change:${name}`, () => page.set(name, kernel.get(name)));
   }
-  page.heard = true;
+  page.set("heard", true);
+  kernel.on("comm_live_update", () => page.set("heard", false)); // it was restarted, or is gone
   page.save_changes = () => {
-    for (const name of page.changed) kernel.set(name, page.get(name));
+    for (const name of names) if (page.changed.has(name)) kernel.set(name, page.get(name));
     page.changed.clear();
     kernel.save_changes();
   };

@@ -17,13 +17,17 @@ function html(name, className, parent, text = "") {
 /** A weight in few letters: two digits, and no .00 for what is not zero. */
 const short = (weight) => (weight > 0 && weight < 0.005 ? "<.01" : weight.toFixed(2).replace(/^0/, ""));
 
-/** Keys pressed here are the figure's and not the notebook's, but for Escape, which goes back to the notebook. */
+/** Keys pressed here are the figure's and not the notebook's, but for Escape, which goes back to the notebook, and for
+ * those that run a cell, which go back and run it. */
 function keepsKeys(place) {
   place.dataset.lmSuppressShortcuts = "true";
   place.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+    const runs = event.key === "Enter" && (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey);
+    if (event.key !== "Escape" && !runs) return;
+    const notebook = place.parentElement.closest("[tabindex]");
     place.blur();
-    place.parentElement.closest("[tabindex]")?.focus();
+    notebook?.focus();
+    if (runs) notebook?.dispatchEvent(new KeyboardEvent("keydown", event));
   });
 }
 

@@ -1,5 +1,7 @@
 // A question with its choices. The kernel is told of each, where it can hear; once the answer is told, they are closed.
 
+const held = (globalThis.questionsHeld ??= new Map()); // by question: when the keyboard was last in it
+
 function render({ model, el }) {
   el.classList.add("question");
   const choices = html("fieldset", "choices", el);
@@ -14,6 +16,7 @@ function render({ model, el }) {
     label.append(choice);
     keepsKeys(radio);
     radio.addEventListener("change", () => {
+      held.set(model.get("question"), Date.now());
       model.set("chosen", i);
       model.save_changes();
     });
@@ -26,15 +29,17 @@ function render({ model, el }) {
     const [chosen, told] = [model.get("chosen"), model.get("told")];
     radios.forEach((radio, i) => (radio.checked = i === chosen));
     choices.disabled = told;
-    if (chosen < 0 || told) note.textContent = "";
-    else if (model.heard) note.textContent = "Noted. You may change your mind until the answer is told.";
-    else note.textContent = `No kernel hears of it from here. In a cell: predict.choose("${model.get("choices")[chosen]}")`;
+    if (told) note.textContent = chosen < 0 ? "Told without a prediction. Run this cell again to make one." : "";
+    else if (chosen < 0) note.textContent = "";
+    else if (model.get("heard")) note.textContent = model.get("note");
+    else note.textContent = `No kernel hears of it from here. In a cell: predict.choose(${JSON.stringify(model.get("choices")[chosen])})`;
   }
-  model.on("change:chosen", mark);
-  model.on("change:told", mark);
+  const events = ["chosen", "told", "note", "heard"].map((name) => `change:${name}`);
+  events.forEach((event) => model.on(event, mark));
   mark();
-  return () => {
-    model.off("change:chosen", mark);
-    model.off("change:told", mark);
-  };
+  // the kernel draws the question anew at each choice, so that it is saved with it: the keyboard stays where it was
+  if (Date.now() - held.get(model.get("question")) < 5000) {
+    requestAnimationFrame(() => document.activeElement === document.body && radios[model.get("chosen")]?.focus());
+  }
+  return () => events.forEach((event) => model.off(event, mark));
 }

@@ -12,8 +12,9 @@ class Question(Live):
     """A question and buttons for its choices (two or more, each another).
 
     `chosen` is an index into choices, -1 for none; it can be read, set and observed from the kernel. When the answer
-    has been `told`, nothing can be chosen any more. `elsewise` says how to choose where there are no buttons.
-    Raises ValueError for choices that are not choices, traitlets.TraitError for one that there is not.
+    has been `told`, nothing can be chosen any more. `note` is said beneath a choice that the kernel has heard of;
+    `elsewise` says how to choose where there are no buttons. Raises ValueError for choices that are not choices,
+    traitlets.TraitError for one that there is not.
     """
 
     files = "question"
@@ -22,6 +23,7 @@ class Question(Live):
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Int(-1).tag(sync=True)
     told = traitlets.Bool(False).tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, question: str, choices: Sequence[str], chosen: int = -1, elsewise: str = ""):
         if len(set(choices)) < max(2, len(choices)):
@@ -46,3 +48,13 @@ class Question(Live):
         if not -1 <= proposal.value < len(self.choices):
             raise traitlets.TraitError(f"choice {proposal.value} is not among the {len(self.choices)}, from 0")
         return proposal.value
+
+    @traitlets.observe("told")
+    def _close(self, change: traitlets.Bunch) -> None:
+        self._final = self.chosen
+
+    @traitlets.observe("chosen")
+    def _refuse_what_comes_too_late(self, change: traitlets.Bunch) -> None:
+        if self.told and self.chosen != self._final:
+            self.chosen = self._final
+            self.send_state("chosen")  # the page has drawn the click already
