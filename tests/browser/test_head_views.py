@@ -1,4 +1,4 @@
-"""Chapter 07's figure: where each head of a language model looks."""
+"""Chapter 08's figure: where each head of a language model looks."""
 
 import pytest
 from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, written
@@ -6,14 +6,14 @@ from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, writte
 
 @pytest.fixture(scope="module")
 def reading(lab, browser):
-    page = opened(browser, lab, "07_deep_attention_models.ipynb")
+    page = opened(browser, lab, "08_deep_attention_models.ipynb")
     yield page
     page.close()
 
 
 @pytest.fixture
 def heads(reading):
-    """Chapter 07's figure with no token selected."""
+    """Chapter 08's figure with no token selected."""
     figure = reading.locator(".head-views").first
     until(lambda: in_reach(figure, ".tokens >> nth=0"))
     in_kernel(reading, "figure.selected = -1")

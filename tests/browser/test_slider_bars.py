@@ -1,10 +1,10 @@
-"""A slider and its bars: over the width in chapter 06, over the layers in chapter 08."""
+"""A slider and its bars: over the width in chapter 06, over the layers in chapter 07."""
 
 import pytest
 from driver import ACTIVE_CELL, in_kernel, in_reach, opened, told, until, written
 
 
-@pytest.fixture(scope="module", params=["06_queries_keys_and_values.ipynb", "08_layer_thirteen.ipynb"])
+@pytest.fixture(scope="module", params=["06_queries_keys_and_values.ipynb", "07_layer_thirteen.ipynb"])
 def sliding(lab, browser, request):
     page = opened(browser, lab, request.param)
     yield page

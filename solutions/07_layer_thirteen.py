@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 08 · Layer thirteen
+# # 07 · Layer thirteen
 #
 # **70 minutes.** You need [chapter 04](04_the_bottleneck.ipynb) (how far back a gradient reaches) and [chapter 05](05_bahdanau_attention.ipynb) (a state that asks at every step).
 #
@@ -105,7 +105,7 @@ claim("four layers have learned the same lookup", values["plain, 4 layers"].mean
 #
 # By hand, with one layer that triples and half the square as loss: the input 2 gives 6, and the loss changes by 6 for a change at the output, so by 18 for one at the input.
 #
-# ### Exercise 8.1 · The gradient by layer  (10 minutes, about 6 lines)
+# ### Exercise 7.1 · The gradient by layer  (10 minutes, about 6 lines)
 # `model` is a list of functions, each from (B, D) to (B, D'). Apply them to `x` one after the other; `loss` makes a number of the last output. How large is the gradient of this loss at x, and at the output of each layer? For each place, the mean over the batch of the gradient's norm.
 #
 # <details><summary>Hint 1</summary>Keep all the states in a list. The first is a copy of x that wants a gradient: <code>x.detach().clone().requires_grad_()</code>.</details>
@@ -213,7 +213,7 @@ claim("a residual connection alone: at least 95 % right", values["residual"].mea
 # to be had with straight lines. A reader with layers of its own may still find some of it.
 # Fit it on some tables and score it on others: with 64 numbers to go by, it could learn some rows by heart.
 #
-# ### Exercise 8.2 · A linear probe  (12 minutes, about 6 lines)
+# ### Exercise 7.2 · A linear probe  (12 minutes, about 6 lines)
 # Fit a linear classifier from features (n, D) to labels (n,) on all rows but the last `held_out`, and return the share of these last rows that it gets right. It needs an intercept. The shortest way is least squares: each class has a column that should be one for its own rows and zero for the
 # others, and the largest column wins. By hand, with one feature: if the rows of class 0 are at 10 and those of class 1 at 11, the columns are 11 − x and x − 10. Neither can do without its constant.
 #
@@ -353,7 +353,7 @@ claim(
 #
 # By hand, with states of one number: a query of zero has the same score for all, so sources 2 and 6 give their mean, 4.
 #
-# ### Exercise 8.3 · Attention over depth  (8 minutes, about 3 lines)
+# ### Exercise 7.3 · Attention over depth  (8 minutes, about 3 lines)
 # The score of a source is its dot product with the query, as it is: no scaling. The softmax runs over the layers. The query is one vector (D,) for all places, or one for each place, (B, T, D). (A place is a row b of the batch and a position t of its sequence. Our network has no sequence: T is 1.)
 #
 # <details><summary>Hint 1</summary><code>sources * query</code> broadcasts in both cases; sum over the last axis for scores (L, B, T).</details>
@@ -432,7 +432,7 @@ claim("over half of the weight is on the input's code and the first three layers
 #
 # The last way is the one in the thought experiment. The dictionary is made **from the input**: each slot has a learned key, the same for all inputs; its value is a learned vector for what stands in the slot *this time*. Layer 13's state, with the question in it, asks.
 #
-# ### Exercise 8.4 · Attention to the input  (8 minutes, about 4 lines)
+# ### Exercise 7.4 · Attention to the input  (8 minutes, about 4 lines)
 # A query from the state, scores scaled by √Dk as in chapter 03, a softmax over the slots, and each row's own values. By hand: the query (2 log 3, 0, 0, 0) and the keys (1, 0, 0, 0) and (0, 1, 0, 0) give the scores log 3 and 0, since √4 = 2, and so the weights 3/4 and 1/4; the values 8
 # and 4 give 7.
 #

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 07 · Deep attention models
+# # 08 · Deep attention models
 #
 # **100 minutes.** You need [chapter 06](06_queries_keys_and_values.ipynb): multi-head attention, the causal mask, rotary positions.
 #
@@ -125,7 +125,7 @@ claim("the network gives a token the same, in company or alone", torch.allclose(
 # %% [markdown]
 # How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity. A hundred of them are, too. That is one start among several: what it buys is that depth does no harm before training, and further down a loss that begins where it must.
 #
-# ### Exercise 7.1 · A block  (12 minutes, about 10 lines)
+# ### Exercise 8.1 · A block  (12 minutes, about 10 lines)
 # Two norms, one for each branch, *before* attention and network (pre-norm). Attention is the `SelfAttention` of the cell above: an answer stands on its own, so `models` is no part of it. `causal` is True unless somebody says otherwise; `positions` go to the attention.
 #
 # <details><summary>Hint 1</summary>In <code>__init__</code>: <code>nn.RMSNorm(d_model)</code> twice, <code>SelfAttention(d_model, heads)</code>, and two <code>nn.Linear</code>: from d_model to d_hidden and back.</details>
@@ -184,7 +184,7 @@ claim("and pass the gradient back as it came", torch.equal(gradient, torch.ones_
 #
 # It must not look ahead, or it would read the answer. The blocks are causal already.
 #
-# ### Exercise 7.2 · A language model  (12 minutes, about 14 lines)
+# ### Exercise 8.2 · A language model  (12 minutes, about 14 lines)
 # `context` is the longest sequence that the model takes. More than that is a ValueError whose message names both numbers.
 #
 # <details><summary>Hint 1</summary>A plain list hides its modules from PyTorch: <code>nn.ModuleList(… for _ in range(layers))</code>.</details>
@@ -235,7 +235,7 @@ LanguageModel = check("LanguageModel", LanguageModel)
 #
 # By hand, with two tokens in the vocabulary and the sequence 0, 1, 1. At the first position the logits are (0, 0): both tokens have probability ½, the surprise is log 2. At the second they are (log 3, 0): token 1 has probability ¼, log 4. The third position is not asked. The mean is (log 2 + log 4) / 2 = 1.04.
 #
-# ### Exercise 7.3 · The loss of the next token  (8 minutes, about 2 lines)
+# ### Exercise 8.3 · The loss of the next token  (8 minutes, about 2 lines)
 # Targets equal to `ignore` (padding, say) have no part in it, neither in the sum nor in the count.
 #
 # <details><summary>Hint 1</summary><code>logits[:, :-1]</code> and <code>tokens[:, 1:]</code>.</details>
@@ -349,7 +349,7 @@ if name == "cpu":
 #
 # The model gives probabilities. To write, draw a token, append it, ask again. Two knobs are in use: the **temperature** of chapter 02 divides the logits, and **top-k** leaves only the k likeliest tokens, so that the many unlikely ones, each with a small chance, do not add up to nonsense.
 #
-# ### Exercise 7.4 · Draw a token  (10 minutes, about 5 lines)
+# ### Exercise 8.4 · Draw a token  (10 minutes, about 5 lines)
 # One token for each row, and all randomness from the `generator`, so that the same seed writes the same text.
 #
 # <details><summary>Hint 1</summary><code>logits.topk(top_k).values[:, -1:]</code> is the smallest logit of each row that is kept.</details>
