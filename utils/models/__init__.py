@@ -9,6 +9,7 @@ from .deep_network import (
     attend_to_input,
     table_accuracy,
     table_loss,
+    value_loss,
 )
 from .encoder_decoder import EncoderDecoder, attention_decoder_step, fixed_context_step, translation_loss
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
@@ -47,6 +48,7 @@ __all__ = [
     "split_heads",
     "table_accuracy",
     "table_loss",
+    "value_loss",
     "text_loss",
     "translation_loss",
 ]

@@ -31,11 +31,12 @@ class DeepNetwork(nn.Module):
     """`depth` layers of 64 numbers, each a matrix and an activation. The question is added at layer `asked_at`.
 
     The state that reaches this layer has to hold (a + b) mod 3, the other work; the last state the value asked for.
-    With `residual`, each layer's output is added to the state that it was given. A `reader` is asked with the state and
-    the question, and what it brings is added to them. With `norm`, a layer and a head see their state through a
-    LayerNorm without parameters. `noise`: every layer adds normal noise of so many times its state's root mean square,
-    always, not in training alone. Layers start as PyTorch's do, ReLU's as He et al. (2015) advise; `orthogonal` ones as
-    a rotation, times 1.1 for what tanh takes away; biases at zero.
+    With `told` false no question is added: the network has to find it in its own state. With `residual`, each layer's
+    output is added to the state that it was given. A `reader` is asked with the state and the question, and what it
+    brings is added to them. With `norm`, a layer and a head see their state through a LayerNorm without parameters.
+    `noise`: every layer below adds normal noise of so many times its state's root mean square, always, not in training
+    alone. `carry(number, state)`: what becomes of the state after each layer below. Layers start as PyTorch's do,
+    ReLU's as He et al. (2015) advise; `orthogonal` ones as a rotation, times 1.1 for what tanh takes away; biases at 0.
     """
 
     def __init__(
@@ -49,9 +50,12 @@ class DeepNetwork(nn.Module):
         norm: bool = False,
         orthogonal: bool = False,
         noise: float = 0.0,
+        told: bool = True,
+        carry: Callable[[int, Tensor], Tensor] | None = None,
     ):
         super().__init__()
         self.slots, self.asked_at, self.residual, self.reader, self.noise = slots, asked_at, residual, reader, noise
+        self.told, self.carry = told, carry
         self.activation = ACTIVATIONS[activation]
         self.norm = nn.LayerNorm(WIDTH, elementwise_affine=False) if norm else nn.Identity()
         self.table_code = nn.Parameter(torch.randn(slots * VALUES, WIDTH))
@@ -99,14 +103,20 @@ class DeepNetwork(nn.Module):
     def _after(self, number: int, states: Sequence[Tensor], table: Tensor, question: Tensor) -> Tensor:
         state = states[-1]
         if number == self.asked_at:
-            state = state + one_hot(question, self.slots) @ self.question_code
+            state = self.read(state, question)
             if self.reader is not None:
                 state = state + self.reader(self.norm(state), table, [self.norm(earlier) for earlier in states])
         new = self.activation(self.layers[number - 1](self.norm(state)))
         new = state + new if self.residual else new
-        if self.noise:
+        if self.noise and number < self.asked_at:
             new = new + self.noise * new.detach().square().mean().sqrt() * torch.randn_like(new)
+        if self.carry is not None and number < self.asked_at:
+            new = self.carry(number, new)
         return new
+
+    def read(self, state: Tensor, question: Tensor) -> Tensor:
+        """What the asked layer reads: the state before it (B, 64), and the question if the network is told it."""
+        return state + one_hot(question, self.slots) @ self.question_code if self.told else state
 
 
 class SlotReader(nn.Module):
@@ -173,6 +183,11 @@ class DepthReader(nn.Module):
     def forward(self, state: Tensor, table: Tensor, earlier: Sequence[Tensor]) -> Tensor:
         """A mixture (B, 64) of the states before, each (B, 64); neither state nor table is looked at."""
         return self.attend(self.query, torch.stack(list(earlier))[:, :, None])[:, 0]  # sources (L, B, 1, 64)
+
+
+def value_loss(model: nn.Module, table: Tensor, a: Tensor, b: Tensor, question: Tensor) -> Tensor:
+    """The mean cross-entropy of the value alone: no other work. One number, or one per seed (S,)."""
+    return _cross_entropy(model(table, a, b, question)[1], _asked_for(table, question))
 
 
 def table_loss(model: nn.Module, table: Tensor, a: Tensor, b: Tensor, question: Tensor) -> Tensor:

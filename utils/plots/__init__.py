@@ -1,6 +1,6 @@
 """One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
 
-from .measurements import curves, matrix, regression, seeds
+from .measurements import curves, matrix, regression, scatter, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
 from .weights import (
     attention_maps,
@@ -34,6 +34,7 @@ __all__ = [
     "plane",
     "regression",
     "residual_stream",
+    "scatter",
     "seeds",
     "sweep",
     "weights_by_temperature",

@@ -82,6 +82,23 @@ def seeds(results: Mapping[str, Tensor], xlabel: str, chance: float | None = Non
     return bare(ax)
 
 
+def scatter(points: Mapping[str, tuple[Tensor, Tensor]], xlabel: str, ylabel: str) -> Axes:
+    """Points (x, y) of shares between 0 and 1, a sign for each entry, over the diagonal where both are the same.
+
+    Raises ValueError for more entries than there are signs, or none.
+    """
+    signs = [(colour, marker) for marker in MARKERS for colour in LINES]
+    if not 0 < len(points) <= len(signs):
+        raise ValueError(f"between 1 and {len(signs)} entries can be told apart, got {len(points)}")
+    ax = new_axes(6.6, 4.2)
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, zorder=0)
+    for (name, (x, y)), (colour, marker) in zip(points.items(), signs, strict=False):
+        ax.scatter(x.tolist(), y.tolist(), s=36, color=colour, marker=marker, label=name, alpha=0.85, linewidths=0)
+    ax.set(xlim=(0, 1.04), ylim=(0, 1.04), xlabel=xlabel, ylabel=ylabel)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize=SMALL)
+    return ax
+
+
 def regression(
     x_train: Tensor, y_train: Tensor, x: Tensor, predictions: Mapping[str, Tensor], truth: Tensor | None = None
 ) -> np.ndarray:
