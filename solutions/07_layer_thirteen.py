@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 07 · Layer thirteen
 #
-# **120 minutes.** You need [chapter 04](04_the_bottleneck.ipynb) (how far back a gradient reaches) and [chapter 05](05_bahdanau_attention.ipynb) (a state that asks at every step).
+# **160 minutes.** You need [chapter 04](04_the_bottleneck.ipynb) (how far back a gradient reaches) and [chapter 05](05_bahdanau_attention.ipynb) (a state that asks at every step).
 #
 # After this chapter you can
 # - measure what comes back through a deep network (gradients) and what gets through it (signal, information), and say why these are three things,
 # - find out which of several explanations is the right one, by changing one thing and not the others,
+# - write a diagnosis of a network that has lost something, and ask its questions in the right order,
 # - tell where a residual connection is all you need, and where it is not,
 # - let a layer attend to the layers below it, and to the input itself,
 # - tell a network that loses its input from one that forgets what it has learned.
@@ -579,6 +580,61 @@ claim("in the median to within five points", gap < 0.05)
 # *Each network lies near the diagonal, whatever it was that took its table. Off it are the frozen plain ones whose last state was enlarged by hand: a line reads everything there, and four layers
 # on top learned to use most of it.*
 #
+# You have seen a diagnosis made, and one that sounded right fail its control. Now write the diagnosis.
+
+# %% [markdown]
+# ### Exercise 7.3 · Why was it lost?  (20 minutes, about 12 lines)
+# You can measure two things now, what comes down to a layer and what gets up to it. When a network cannot say the value at layer 13, they tell you why, and what would help depends on it. So write the diagnosis, a function that is given a network and returns one word.
+#
+# Layer 13 reads state + question, where the **last state** is what the last of `network.layers` makes of `batch.code`, and the question is added to it. Ask three questions, in this order, and return the first cause that holds:
+#
+# - `"tangled"`: no line reads the value from the last state, however sharp you look. A line reads it if your probe is right for more than half of the rows that were held out.
+# - `"signal"`: a line does read it, but not under a **blur of 1 %**: noise is added to the last state, normal numbers times one hundredth of the spread of what layer 13 reads, and the probe is right for half of the rows or fewer. The spread is the standard deviation of state + question, after the batch's mean has been taken off. A layer that reads this sum does not read it to the sixth digit, so what is so small beside the question is lost to it.
+# - `"gradient"`: the value can be read, but the layers below are not told what is wanted of them. At the code, the gradient of `network.loss(state + question, value)` is less than a thousandth of what it is at the last state (its size as in exercise 7.1).
+# - `"nothing"`, if none of the three holds.
+#
+# The order matters, and a network with a single fault shows why. Say that the state has spread 1, the question 0.5, and one layer multiplies the state by 0.0001. Layer 13 then reads a sum of spread 0.5, a hundredth of which is 0.005: the noise is 50 times as large as the state, 0.0001. A sharp probe is right for every row, a blurred one for about one in eight, so the signal was lost.
+# But what is multiplied on the way up is multiplied on the way down as well. The gradient at the code is 0.0001 of that at the last state, less than a thousandth, and who asks for the gradient first blames the gradient.
+#
+# <details><summary>Hint 1</summary>Start with <code>state = batch.code</code> and let each layer make a new one. <code>linear_probe(state, batch.value, 150)</code> fits on 300 rows and holds out 150.</details>
+# <details><summary>Hint 2</summary>The noise is <code>0.01 * spread * torch.randn(state.shape)</code>, where the spread is that of <code>read = state + batch.question</code>: <code>(read - read.mean(0)).std()</code>. Add it to the state and probe that; in the sum, the question itself would be in the way.</details>
+# <details><summary>Hint 3</summary><code>gradient_by_layer(network.layers, batch.code, loss)</code> needs a loss of the last state alone. Write a small function that adds the question and calls <code>network.loss</code>; then compare entry 0 with entry −1.</details>
+
+
+# %% exercise="why_lost"
+def why_lost(network, batch):
+    """Why layer 13 misses the value: "tangled", "signal" or "gradient", the first that holds, else "nothing".
+
+    network.layers is a list of functions (n, 16) -> (n, 16); network.loss(read, value) is a number.
+    batch.code (450, 16), batch.question (450, 16), batch.value (450,), whole numbers 0 to 7.
+    Layer 13 reads state + question.
+    """
+    # BEGIN SOLUTION
+    state = batch.code
+    for layer in network.layers:
+        state = layer(state)
+    if linear_probe(state, batch.value, 150) < 0.5:
+        return "tangled"
+    read = state + batch.question
+    noise = 0.01 * (read - read.mean(0)).std() * torch.randn(state.shape)
+    if linear_probe(state + noise, batch.value, 150) < 0.5:
+        return "signal"
+
+    def loss(last):
+        return network.loss(last + batch.question, batch.value)
+
+    sizes = gradient_by_layer(network.layers, batch.code, loss)  # (L + 1,)
+    return "gradient" if sizes[0] < sizes[-1] / 1000 else "nothing"
+    # END SOLUTION
+
+
+# %%
+why_lost = check("why_lost", why_lost)
+
+# %% [markdown] tags=["solution"]
+# Every number is compared with another of the same network: the noise with what layer 13 reads, the gradient at the code with the one at the top. So neither a network in which all is small nor a loss in other units is blamed for that. And the gradient is asked about last, since it is small wherever the state was made small.
+
+# %% [markdown]
 # ## Layers that look back
 #
 # Write $v_0$ for the input's code and $v_l$ for what layer l gives. A plain layer reads the last of them. A residual layer reads their **sum**:

@@ -1,10 +1,12 @@
 """Deep models made of given matrices, and lookups that a layer makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .joined import in_one_row
 
@@ -19,6 +21,25 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "half the sum of squares": lambda output: (output**2).sum() / 2,
     "the mean of squares": lambda output: (output**2).mean(),
 }
+
+
+def gate(x: Tensor, forward: float, backward: float) -> Tensor:
+    """x times `forward`; what comes back to x is the gradient times `backward`."""
+    return forward * x.detach() + backward * (x - x.detach())
+
+
+def shift(x: Tensor, by: float) -> Tensor:
+    """Every other number larger by so much, the others smaller: the same for all rows."""
+    return x + by * (-1.0) ** torch.arange(x.size(-1))
+
+
+def tangle(x: Tensor) -> Tensor:
+    """Each number of a state's first half times the sign of a product of two in the other; done twice, x again."""
+    half, other = x.chunk(2, -1)
+    return torch.cat([half * (other * other.roll(1, -1)).sign(), other], -1)
+
+
+CHANGES: dict[str, Callable[..., Tensor]] = {"gate": gate, "shift": shift, "tangle": tangle}
 
 
 def gradient_by_layer(attempt: Callable, layers: str, loss: str, x: Tensor, **weights: Tensor) -> Any:
@@ -40,3 +61,49 @@ def attend_to_input(
     """The context and weights that it returns; joined, all their numbers in one row."""
     results = attempt(state, key, value, W_q)
     return in_one_row(results, 2) if joined else results
+
+
+def why_lost(
+    attempt: Callable,
+    networks: Mapping[str, Sequence[tuple]],
+    layers: str,
+    W: Tensor,
+    readout: Tensor,
+    code: Tensor,
+    question: Tensor,
+    value: Tensor,
+    loss_times: float = 1.0,
+) -> dict[str, Any]:
+    """What the attempt says of each network, by name.
+
+    They differ in nothing but their changes: (l, name, *numbers) is one of CHANGES, made to what layer l gives, 1 being
+    the first. Each has one of LAYERS for every matrix of W (L, D, D); its loss is the cross-entropy of what a readout
+    (D, 8) makes of a state, brought to one size first. Noise is the same whenever it is asked for.
+    """
+
+    def loss(read: Tensor, value: Tensor) -> Tensor:
+        centred = read - read.mean(0)
+        return loss_times * F.cross_entropy(centred / centred.std() @ readout, value, reduction="sum")
+
+    said = {}
+    for name, changes in networks.items():
+        model = [_changed(LAYERS[layers](matrix), changes, number) for number, matrix in enumerate(W, 1)]
+        # one batch for each, whose memory is shared: that it wants a gradient stays behind, a change of it is seen
+        batch = SimpleNamespace(code=code.detach(), question=question.detach(), value=value.detach())
+        with torch.random.fork_rng(devices=[]):  # or a notebook would go on with other random numbers
+            torch.default_generator.manual_seed(0)
+            said[name] = attempt(SimpleNamespace(layers=model, loss=loss), batch)
+    return said
+
+
+def _changed(layer: Callable[[Tensor], Tensor], changes: Sequence[tuple], number: int) -> Callable[[Tensor], Tensor]:
+    """The layer of that number, followed by its own of the changes."""
+    own = [(CHANGES[name], numbers) for place, name, *numbers in changes if place == number]
+
+    def changed(state: Tensor) -> Tensor:
+        state = layer(state)
+        for change, numbers in own:
+            state = change(state, *numbers)
+        return state
+
+    return changed

@@ -35,6 +35,7 @@ NAMES = [
     "rotary",
     "gradient_by_layer",
     "linear_probe",
+    "why_lost",
     "depth_attention",
     "attend_to_input",
     "TransformerBlock",
