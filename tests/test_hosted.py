@@ -81,7 +81,7 @@ def test_the_two_lines_make_a_course_and_keep_the_pytorch_that_is_there(host, tm
     opened.parent.mkdir()
     chapter = nbformat.read(ROOT / "chapters" / "02_soft_lookup.ipynb", as_version=4)
     two_lines = LINES.replace("https://github.com/OWNER/NAME", str(ROOT))
-    twice = [nbformat.v4.new_code_cell(two_lines)] * 2  # a cell may be run again
+    twice = [nbformat.v4.new_code_cell(two_lines) for _ in range(2)]  # a cell may be run again
     chapter.cells = [*twice, *chapter.cells, nbformat.v4.new_code_cell(ASK)]
     nbformat.write(chapter, opened)
     path = f"{tmp_path}/environment/bin:{os.environ['PATH']}"
