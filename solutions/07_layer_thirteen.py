@@ -491,7 +491,7 @@ def sgd_step(networks, gradients, rate):
 
 # %%
 def learn_with_sgd(build, rate=1.0, steps=200):
-    """As learn(), for the value alone, by plain gradient descent: the same warm-up and decay, half the steps."""
+    """As learn(), for the value alone, by plain gradient descent: the same warm-up and decay, in 200 steps."""
     draws, networks = torch.Generator().manual_seed(0), training.Seeds(build, seeds)
     for step in range(steps):
         loss = models.value_loss(networks, *data.table_questions((len(seeds), 100), 4, draws))

@@ -4,12 +4,13 @@ A use is a function (attempt, **inputs) in one of these modules. It knows nothin
 where the reference must not be seen.
 """
 
-from . import decoding, functions, hash_tables, layers, lookups, modules, recurrent, sampling, transformers
+from . import decoding, functions, hash_tables, knock_outs, layers, lookups, modules, recurrent, sampling, transformers
 
 __all__ = [
     "decoding",
     "functions",
     "hash_tables",
+    "knock_outs",
     "layers",
     "lookups",
     "modules",

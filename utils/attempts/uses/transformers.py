@@ -32,7 +32,7 @@ def transformer(
     model = built(attempt, sizes).eval()
     given = {name: value for name, value in inputs.items() if "." in name}
     arguments = {name: value for name, value in inputs.items() if "." not in name}
-    parameters = given if seed is None else _drawn(model, seed, _dtype(inputs)) | given
+    parameters = given if seed is None else drawn_parameters(model, seed, _dtype(inputs)) | given
     if ask == "gradients":
         return _gradients(model, parameters, arguments)
     if ask == "modes":
@@ -77,7 +77,7 @@ def _dtype(inputs: dict) -> torch.dtype:
     return next((value.dtype for value in inputs.values() if value.is_floating_point()), torch.float32)
 
 
-def _drawn(model: nn.Module, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+def drawn_parameters(model: nn.Module, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
     """Parameters that make every part matter: matrices of standard deviation 1/√(width in), norms around one.
 
     Drawn in 64 bits: the 32-bit numbers of one seed differ in their last digits from one kind of processor to another.

@@ -42,4 +42,5 @@ NAMES = [
     "LanguageModel",
     "next_token_loss",
     "sample",
+    "knock_out",
 ]  # in course order
