@@ -31,6 +31,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from utils import models, training
+from utils.predictions import predict
 from utils.training import presets
 
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
@@ -57,6 +58,7 @@ def rotary(x, positions):
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)
 
 
+# %%
 class SelfAttention(nn.Module):
     """Multi-head attention of x (B, T, d_model) to itself; turned by positions (T,) if they are given."""
 
@@ -260,7 +262,10 @@ def next_token_loss(logits, tokens, ignore=-1):
 next_token_loss = check("next_token_loss", next_token_loss)
 
 # %% [markdown]
-# **Predict.** A model that has never been trained, bytes as tokens. How large is its loss, in bits per byte?
+# What does a model say that has never been trained?
+
+# %%
+predict("Bytes as tokens, no training at all, a head at zero: how many bits per byte is the loss?", 0, 1, 8)
 
 # %%
 untrained = LanguageModel(vocabulary=256, d_model=64, heads=4, layers=2, context=64)
@@ -268,6 +273,12 @@ tokens = torch.randint(256, (8, 64))
 bits = next_token_loss(untrained(tokens), tokens) / math.log(2)  # from nats to bits
 print(f"{bits:.6f} bits per byte")
 claim("an untrained model needs log2(256) = 8 bits per byte", abs(bits - 8) < 1e-5)
+
+# %%
+predict.answer(
+    8,
+    "because 256 equal logits give each byte a probability of 1/256, and one of 256 is told by eight bits.",
+)
 
 # %% [markdown]
 # No compression at all. The head alone sees to that: at zero, it gives all 256 bytes the same logit, whatever the blocks do. From here it can only get better, and the first thing to look at in any training is whether it starts where it should.
@@ -312,7 +323,13 @@ for name, preset in presets.PRESETS.items():
 #
 # All of them train with three habits. The rate **warms up**: it grows from almost nothing over the first steps, so that a model that knows nothing yet takes small ones. After that it **decays**, step by step, towards nothing. And the gradient is **clipped**: where it is longer than 1 it is shortened to 1, so that one odd batch does not throw the model far off.
 #
-# **Predict.** The small one sees 0.9 million bytes of training text, once. Will it be nearer to the unigram entropy or to xz? (About 15 seconds on a CPU.)
+# The small one sees 0.9 million bytes of training text, once. (About 15 seconds on a CPU.)
+
+# %%
+predict(
+    "Where will the small model's bits per byte on held-out files lie?",
+    "above the unigram entropy", "below xz", "between unigram entropy and xz",
+)
 
 # %%
 device = training.device()
@@ -344,6 +361,12 @@ print(f"{name}: {bits:.2f} bits per byte on files it has not seen; unigram {unig
 claim("below 3.4 bits per byte, and far below the unigram entropy", bits < min(3.4, unigram - 1))
 if name == "cpu":
     claim("and xz is still far ahead of it", xz < bits - 0.5)
+
+# %%
+predict.answer(
+    "between unigram entropy and xz",
+    "at this size and in this time. (A larger model on a graphics card comes closer to xz.)",
+)
 
 # %% [markdown]
 # The curve ends below the level. Has the model learned its training text by heart, then? It had little chance: of some eleven million bytes it has read 0.9. The rival explanation is that the held-out *files* are harder than the others. The two can be told apart: ask about other stretches of the training files, of which it has read hardly more than one in twelve.
@@ -424,7 +447,7 @@ def write(model, beginning, length, temperature, top_k=40, seed=0):
 
 
 # %% [markdown]
-# **Predict.** Temperature 0.6 and temperature 1: which has more real words, which has more variety?
+# The same beginning at temperature 0.6 and at temperature 1. Look for real words, and for variety.
 
 # %%
 for temperature in (0.6, 1.0):
@@ -564,7 +587,12 @@ def learn_recall(name, model, rate, seed=0):
 
 
 # %% [markdown]
-# **Predict.** Which of the four will answer right? Will it come little by little, or at once? (About 13 seconds.)
+
+# %%
+predict(
+    "Which of the four will answer more than half of the questions right? (About 13 seconds.)",
+    "all four", "both attention models", "GRU and LSTM", "two layers of attention only",
+)
 
 # %%
 torch.manual_seed(0)
@@ -592,12 +620,19 @@ claim("two layers of attention answer at least 95 % right", right["two layers"] 
 claim("one layer at most 35 %", right["one layer"] <= 0.35)
 claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], right["LSTM"]) <= 0.35)
 
+# %%
+predict.answer(
+    "two layers of attention only",
+    "and it comes at once. What the second layer adds is the matter of the next cells.",
+)
+
 # %% [markdown]
 # (One seed. With 400 steps and seeds 0, 1 and 2 it was 1.00 for two layers each time, .20 to .21 for one and for the GRU, and .20 to .21 for the LSTM. As PyTorch starts them, without the open gate, the GRU had .19 to .20 and the LSTM .03 to .10.)
 #
 # Note the qualifier; learning rates were picked from a few per model. At the recurrent networks' rate two layers had .20 too, and with a rate of 2e-3 they had .86 after 300 steps. Nor have we shown that a recurrent network *can* do it: a GRU did not with four times the width and twelve times the steps (.21). The paper [Zoology](https://arxiv.org/abs/2312.04927) compares many
 # kinds on this task. One layer stayed at .2 whatever we tried: four times the steps, more heads, twice the width.
-#
+
+# %% [markdown]
 # ### Which parts does it need?
 #
 # Two layers do it and one does not; but a second layer is an attention *and* an MLP. On which of its parts do the answers rest? Put one out of action, leave everything else as it was learned, and ask again: that is an **ablation**. If the answers stay right, they do not rest on that part.
@@ -605,7 +640,8 @@ claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], ri
 # An attention can be put out of action in two ways. It may add nothing. Or it may still add, but look at everything alike, which is `'weights'` here: all that is lost then is the *choice* of where to look.
 #
 # By hand, for a position that sees three others and itself: with four equal scores, softmax gives (¼, ¼, ¼, ¼), and what is added is `W_o` times the mean of the four values. Softmax gives that whenever all scores are alike.
-#
+
+# %% [markdown]
 # ### Exercise 8.5 · Put a part out of action  (12 minutes, about 10 lines)
 # Change a copy: the model that was given is to be asked again. You know its parts by name: `model.blocks[layer]` has `attention` (with `W_q`, `W_k`, `W_v`, `W_o`), `up` and `down`.
 #
@@ -645,7 +681,13 @@ knock_out = check("knock_out", knock_out)
 # Zeroing `up` instead of `down` would not do: `down`'s bias would still be added, at every position. And a query of zeros looks evenly only because `W_q` has no bias; the causal mask stays, so "everything" is itself and all before it.
 
 # %% [markdown]
-# **Predict.** Two layers, three ways each: six times one part is put out of action in a model that answers everything. Which of them costs everything, and which nothing? (About 7 seconds: a second model of two layers is trained first, from another seed, so that the answer does not rest on one.)
+# Two layers, three ways each: six times one part is put out of action in a model that answers everything. (About 7 seconds: a second model of two layers is trained first, from another seed, so that the answer does not rest on one.)
+
+# %%
+predict(
+    "What happens to the answers when the MLPs of both layers are switched off?",
+    "hardly anything", "half of them are lost", "nearly all of them are lost",
+)
 
 # %%
 torch.manual_seed(1)
@@ -682,6 +724,13 @@ layer_2 = torch.stack([without["layer 2, attention off"], without["layer 2, atte
 claim("without that of layer 2, or with an even one, at most 25 %", layer_2.max() <= 0.25)
 mlps = torch.stack([without["layer 1, MLP off"], without["layer 2, MLP off"]])
 claim("without either MLP at least 98 %", mlps.min() >= 0.98)
+claim("without both at least 95 %", without["both MLPs off"].min() >= 0.95)
+
+# %%
+predict.answer(
+    "hardly anything",
+    "and so these answers rest on the two lookups, and not on what happens within a token.",
+)
 
 # %% [markdown]
 # So both lookups are needed, that of layer 2 must be a chosen one, and the MLPs are not needed. The MLPs are also the control for the method: a knock-out is something that the model never met in training, and that alone does not bring it down.
@@ -766,7 +815,13 @@ class NoteForFree(SelfAttention):
 
 
 # %% [markdown]
-# **Predict.** One layer, one lookup, the same steps. (Four seconds.)
+# One layer, one lookup, the same steps. (Four seconds.)
+
+# %%
+predict(
+    "One layer that is given the notes: how much does it answer right?",
+    "as little as before", "about 60 %", "over 95 %",
+)
 
 # %%
 torch.manual_seed(0)
@@ -785,6 +840,12 @@ with torch.no_grad():
     share = answered(given, *data.associative_recall(500, torch.Generator().manual_seed(1)))[1]
 print(f"one layer, notes given: {share:.3f}")
 claim("with the note for free one layer answers at least 95 % right", share >= 0.95)
+
+# %%
+predict.answer(
+    "over 95 %",
+    "and so taking the notes is what the first of two layers was needed for.",
+)
 
 # %% [markdown]
 # So that is what the first of two layers is for: a dictionary that one layer writes and the next one reads.
@@ -824,7 +885,13 @@ def batches(learned, seed=0):
 
 
 # %% [markdown]
-# **Predict.** Without places the model gets the same sixteen patches as a heap. How many digits will it still recognise, with ten to choose from? (About 6 seconds.)
+# Without places the model gets the same sixteen patches as a heap, with ten digits to choose from. (About 6 seconds.)
+
+# %%
+predict(
+    "How many digits does it still recognise in a heap of patches?",
+    "one in ten", "about three in four", "as many as with places",
+)
 
 # %%
 learned, held_out = data.digits()
@@ -840,9 +907,16 @@ for name, places in [("with places", True), ("without", False)]:
 print({name: round(share, 3) for name, share in right.items()})
 claim("with places at least 92 % of the held-out digits are right", right["with places"] >= 0.92)
 claim("without them, a heap of patches, at most 80 %", right["without"] <= 0.8)
+claim("but over half", right["without"] > 0.5)
+
+# %%
+predict.answer(
+    "about three in four",
+    "because which patches there are says a lot about a digit, and not everything.",
+)
 
 # %% [markdown]
-# A heap of patches says a lot about a digit, but not everything. Longer training does not help it: with 1,500 steps it got every training digit right, and .76 of the others. (With seeds 10, 20 and 30, for the model as for which digits are held out: .97, .98 and .97 with places, .77, .73 and .74 without.)
+# Longer training does not help it: with 1,500 steps it got every training digit right, and .76 of the others. (With seeds 10, 20 and 30, for the model as for which digits are held out: .97, .98 and .97 with places, .77, .73 and .74 without.)
 
 # %%
 some = held_out.patches[:8]
@@ -853,7 +927,11 @@ plots.patches_seen(
 
 # %% [markdown]
 # *Eight held-out digits, and below each the weight that its patches get in the last layer, averaged over heads and queries. It is uneven: a few patches are read far more than others, mostly those in the upper middle. Which patch was the cause of an answer it does not say (chapter 05's warning holds).*
-#
+
+# %%
+predict.score()
+
+# %% [markdown]
 # ## In short
 #
 # - A transformer is a stream with branches: attention moves things between positions, the MLP sees one position at a time; both read through a norm and add.
@@ -862,7 +940,8 @@ plots.patches_seen(
 # - Two layers of attention recall from their own input: the first leaves notes, the second finds them. One layer does, if it gets the notes for free.
 # - Weights say where a part looks, a knock-out says whether the answers rest on it. Recall rests on both lookups and on neither MLP.
 # - Blocks do not care what the tokens are; the order has to be told.
-#
+
+# %% [markdown]
 # ## Before you go on
 #
 # <details><summary>Where in a block can one token learn about another?</summary>In the attention alone. Norms, network and sums treat each position by itself.</details>
@@ -872,7 +951,8 @@ plots.patches_seen(
 # <details><summary>You put a head with sharp weights out of action, and nothing gets worse. What follows?</summary>That these answers do not rest on it, in this model. It does look where its weights say; but what it finds is not used here, or another part finds it too.</details>
 # <details><summary>Why does a model learn from a whole stretch in one pass, and write a byte at a time?</summary>In training all tokens are there, so each position can be given the right ones before it, all at once. In writing, the next token has to be drawn before the one after it can be asked for.</details>
 # <details><summary>A friend's model needs 1.2 bits per byte on this text, xz 1.6. Does it understand Python?</summary>It predicts this kind of text better than xz does. Ask what it was trained on (the library itself is on the web), and whether the held-out files were really held out.</details>
-#
+
+# %% [markdown]
 # ## To read on
 #
 # - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762), with the norms after the sums; Xiong et al. 2020, [On layer normalization in the transformer architecture](https://arxiv.org/abs/2002.04745): why before is easier.
