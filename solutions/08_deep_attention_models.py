@@ -714,7 +714,8 @@ plots.seeds(without, "answered right");
 # *Each row is one part out of action; a point is one of two models, trained from two seeds, and the bar is their mean. Without a chosen look in layer 2, or without any in layer 1, they fall below what naming the most frequent value gives; an even look in layer 1 keeps some, here about .3; without its MLPs either model answers as before.*
 
 # %%
-print({name: [round(share, 3) for share in shares.tolist()] for name, shares in without.items()})
+for name, shares in without.items():
+    print(f"{name:23}", [f"{share:.3f}" for share in shares.tolist()])
 claim("whole, either answers at least 95 % right", without["whole"].min() >= 0.95)
 claim("without the attention of layer 1 at most 25 %", without["layer 1, attention off"].max() <= 0.25)
 kept = without["layer 1, attention even"] - without["layer 1, attention off"]
