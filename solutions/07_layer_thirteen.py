@@ -394,13 +394,13 @@ claim("residual: all of it is still there", at_12["residual"].min() >= 0.95)
 #
 # ## Three suspects
 #
-# Who takes the table from the plain network? Three explanations are on the table, and each is plausible.
+# Who takes the table from the plain network? Three explanations suggest themselves, and each is plausible.
 #
 # 1. **The gradient.** It vanishes, so the lower layers are never told that the table is wanted.
 # 2. **The signal.** It vanishes, so layer 13 cannot read the table, whatever the lower layers do.
 # 3. **The other work.** It has the layers to itself, and presses the table flat.
 #
-# Everyone who has heard of vanishing gradients knows the answer, and it can be tested. To change one thing and not the other, a **gate**: what passes up is
+# Whoever has heard of vanishing gradients has an answer ready, and it can be tested. To change one thing and not the other, a **gate**: what passes up is
 # multiplied by one number, what comes back down by another.
 
 # %%
