@@ -35,6 +35,7 @@ class Predictions:
         self._asked.pop(question, None)  # the order is that of asking
         asked = self._asked[question] = Asked(shown, display(shown, display_id=True))
         shown.observe(lambda change: asked.keep(), "chosen")
+        shown.observe(lambda change: asked.draw(), "left")
 
     def choose(self, choice: object) -> None:
         """Take a choice of the question that was asked last, where there are no buttons to do it.
@@ -47,6 +48,7 @@ class Predictions:
             where = f"among the choices of {open_ones[-1]!r}" if open_ones else "a choice, since no question is open"
             raise ValueError(f"{choice!r} is not {where}")
         asked.shown.chosen = asked.shown.choices.index(str(choice))
+        asked.draw()
         print(f"{choice}: {asked.shown.note}")
 
     def answer(self, happened: object, because: str) -> None:
@@ -90,7 +92,6 @@ class Asked:
             return
         kept = progress.note_choice(self.shown.question, self.choice)
         self.shown.note = NOTED if kept else NOT_KEPT
-        self._draw()
 
     def tell(self, happened: str) -> None:
         """Nothing can be chosen from now on."""
@@ -98,9 +99,9 @@ class Asked:
         if not self.shown.told:
             self.shown.told = True
             progress.note_choice(self.shown.question, self.choice, happened)
-            self._draw()
+            self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
         """Draw it anew where it stands, so that the notebook is saved with what it says now."""
         if self.handle is not None:
             self.handle.update(self.shown)

@@ -86,6 +86,7 @@ def test_a_click_and_then_shift_enter_runs_the_cell_and_goes_on(chapter, questio
 def test_the_notebook_is_saved_with_a_choice_whose_answer_is_still_open(chapter, question):
     question.get_by_text(NEGATIVE, exact=True).click()
     until(lambda: told(chapter, CHOSEN) == NEGATIVE)
+    chapter.keyboard.press("Escape")
     until(lambda: f"● {NEGATIVE}" in chapter.evaluate(SAVED_TEXT, ASK))
     assert taken(question) == [NEGATIVE]
 

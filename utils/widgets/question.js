@@ -1,7 +1,5 @@
 // A question with its choices. The kernel is told of each, where it can hear; once the answer is told, they are closed.
 
-const held = (globalThis.questionsHeld ??= new Map()); // by question: when the keyboard was last in it
-
 function render({ model, el }) {
   el.classList.add("question");
   const choices = html("fieldset", "choices", el);
@@ -16,7 +14,6 @@ function render({ model, el }) {
     label.append(choice);
     keepsKeys(radio);
     radio.addEventListener("change", () => {
-      held.set(model.get("question"), Date.now());
       model.set("chosen", i);
       model.save_changes();
     });
@@ -37,9 +34,11 @@ function render({ model, el }) {
   const events = ["chosen", "told", "note", "heard"].map((name) => `change:${name}`);
   events.forEach((event) => model.on(event, mark));
   mark();
-  // the kernel draws the question anew at each choice, so that it is saved with it: the keyboard stays where it was
-  if (Date.now() - held.get(model.get("question")) < 5000) {
-    requestAnimationFrame(() => document.activeElement === document.body && radios[model.get("chosen")]?.focus());
-  }
+  // the kernel draws the question anew, so that it is saved with the choice: not while the keyboard is in it
+  choices.addEventListener("focusout", (event) => {
+    if (choices.contains(event.relatedTarget)) return;
+    model.set("left", model.get("left") + 1);
+    model.save_changes();
+  });
   return () => events.forEach((event) => model.off(event, mark));
 }

@@ -24,6 +24,7 @@ class Question(Live):
     chosen = traitlets.Int(-1).tag(sync=True)
     told = traitlets.Bool(False).tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
+    left = traitlets.Int(0, help="how often the reader has gone on from it").tag(sync=True)
 
     def __init__(self, question: str, choices: Sequence[str], chosen: int = -1, elsewise: str = ""):
         if len(set(choices)) < max(2, len(choices)):
