@@ -15,6 +15,7 @@ from utils.models import (
     attend_to_input,
     table_accuracy,
     table_loss,
+    value_loss,
 )
 from utils.training import Seeds
 
@@ -116,6 +117,35 @@ def test_noise_is_a_share_of_the_state_and_different_every_time():
     one, two = (noisy.eval().states(*batch)[1] for _ in range(2))
     assert (one - expected).std().item() == pytest.approx((0.2 * expected.square().mean().sqrt()).item(), rel=0.02)
     assert torch.corrcoef(torch.stack([(one - expected).flatten(), (two - expected).flatten()]))[0, 1].abs() < 0.02
+
+
+def test_only_the_layers_below_the_asked_one_are_noisy():
+    network, batch = build(noise=0.2), drawn()
+    *_, state = network.states(*batch)[:4]  # after the three layers below
+    for step in network.steps(batch[0], batch[3])[3:]:
+        assert torch.equal(step(state), step(state))
+        state = step(state)
+    assert not torch.equal(network.steps(batch[0], batch[3])[2](state), network.steps(batch[0], batch[3])[2](state))
+
+
+def test_carry_is_what_becomes_of_each_state_below():
+    carried, batch = [], drawn()
+
+    def carry(number, state):
+        carried.append(number)
+        return 0 * state if number == 3 else state
+
+    network = build(carry=carry)
+    states, plain = network.states(*batch), build().states(*batch)
+    assert carried == [1, 2, 3]
+    assert torch.equal(states[2], plain[2]) and not states[3].any() and plain[3].any()
+
+
+def test_a_network_that_is_told_nothing_does_not_see_the_question():
+    (table, a, b, question), network = drawn(), build(told=False)
+    one, other = (network(table, a, b, slot)[1] for slot in (question, (question + 1) % 4))
+    assert torch.equal(one, other)
+    assert not torch.equal(*(build()(table, a, b, slot)[1] for slot in (question, (question + 1) % 4)))
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -226,6 +256,9 @@ def test_loss_and_accuracy_ask_for_the_sum_and_for_the_value_in_the_slot():
     assert table_accuracy(right, table, a, b, question) == (1, 1)
     assert table_accuracy(wrong, table, a, b, question) == (0.5, 0)
     assert table_loss(right, table, a, b, question) < 0.01 < 9 < table_loss(wrong, table, a, b, question)
+    only_sums_are_wrong = Answers(wrong.sums, right.values)
+    assert value_loss(only_sums_are_wrong, table, a, b, question) == value_loss(right, table, a, b, question)
+    assert value_loss(right, table, a, b, question) < 0.01 < 8 < value_loss(wrong, table, a, b, question)
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -119,6 +119,19 @@ def test_seeds_have_a_bar_for_the_mean_and_a_point_each():
     assert ax.lines[0].get_xdata()[0] == 0.125
 
 
+def test_scattered_points_stand_where_they_are_and_no_two_entries_look_alike():
+    points = {str(i): (torch.tensor([i / 10]), torch.tensor([1 - i / 10])) for i in range(10)}
+    ax = plots.scatter(points, "probe", "right")
+    places = [one.get_offsets()[0].tolist() for one in ax.collections]
+    assert places == [pytest.approx([i / 10, 1 - i / 10]) for i in range(10)]
+    looks = {(tuple(one.get_facecolor()[0]), one.get_paths()[0].vertices.tobytes()) for one in ax.collections}
+    assert len(looks) == 10
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [*points]
+    for wrong in ({}, {str(i): (torch.zeros(1), torch.zeros(1)) for i in range(100)}):
+        with pytest.raises(ValueError, match=f"got {len(wrong)}"):
+            plots.scatter(wrong, "probe", "right")
+
+
 def test_keys_in_the_plane_point_where_they_are_in_the_colour_of_their_value():
     moments = {"start": (torch.zeros(2, 2), torch.zeros(2, 3)), "end": (torch.tensor([[4.0, 0], [0, -2]]), VALUE[:2])}
     start, end = plots.keys_in_plane(moments, KEY, VALUE)

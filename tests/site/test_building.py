@@ -29,6 +29,8 @@ def site(tmp_path_factory):
     executed = solutions()
     figure = '<div><svg class="drawing"></svg></div>'
     executed[NAMES[1]].cells[1].outputs = [nbformat.v4.new_output("display_data", {"text/html": figure})]
+    told = next(cell for cell in executed["02_soft_lookup"].cells if cell.source.startswith("predict.answer("))
+    told.outputs = [nbformat.v4.new_output("display_data", {"text/markdown": "The answer is **so**."})]
     out = tmp_path_factory.mktemp("site")
     build(executed, out, Repository("someone/attention"))
     return out
@@ -66,7 +68,10 @@ def test_no_page_takes_anything_from_the_network(pages):
 def test_answers_are_folded_and_outputs_shown(pages):
     page = of(pages, "02_soft_lookup")
     assert page.count("Show an answer") == page.count("Why the answer is so") == 5
-    assert page.count("What happens?") == 0  # nothing was run, so nothing has happened
+    assert page.count("What happens?") == 1  # of the one answer that was told
+    folded = page.split("What happens?")[0].rpartition("<details")[2]
+    assert "</details>" not in folded and "predict.answer" not in page
+    assert "The answer is <strong>so</strong>." in page.split("What happens?")[1].partition("</details>")[0]
     assert '<svg class="drawing">' in of(pages, NAMES[1])
 
 

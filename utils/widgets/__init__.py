@@ -1,4 +1,4 @@
-"""What can be dragged, played or pointed at. Each widget computes in the browser and redraws at every move."""
+"""What can be dragged, played, pointed at or chosen. Each widget computes in the browser and redraws at every move."""
 
 from .alignment import Alignment
 from .head_views import HeadViews
