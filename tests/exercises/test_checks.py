@@ -167,6 +167,17 @@ def test_an_unknown_mistake_shows_the_smallest_case_that_fails():
     assert evidence["yours"] == "[0.25 , 0.375, 0.75 ]"
 
 
+def test_of_a_models_parameters_only_those_that_differ_are_shown():
+    class LanguageModel(exercises.get("LanguageModel").reference):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.blocks[-1].down.bias = None
+
+    evidence = dict(exercises.get("LanguageModel").assess(LanguageModel).evidence)
+    assert re.findall(r"'([\w.]+)'", evidence["expected"]) == ["blocks.2.down.bias"]
+    assert evidence["yours"] == "{}"
+
+
 def test_a_mistake_that_explains_few_of_the_cases_is_not_named():
     """Wrong where a size is one; there it gives what joining the heads with the batch gives."""
     verdict = exercises.get("split_heads").assess(lambda x, heads: split_heads(x, heads).squeeze())

@@ -22,7 +22,7 @@ def value_disagreement(expected: Returned, got: Outcome) -> str | None:
     """The same, whatever the gradients are."""
     match got:
         case Stopped():
-            return f"Still running after {SECONDS:g} seconds, so it was stopped. Is there a loop that never ends?"
+            return f"Still running after {SECONDS:g} seconds, so it was stopped. A loop that never ends, or a slow way?"
         case Unanswered():
             return f"Your code gave no answer: {got.why}."
         case Raised():

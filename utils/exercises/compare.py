@@ -29,6 +29,15 @@ def difference(expected: Any, got: Any, what: str = "your result") -> str | None
     return sentence and sentence[0].upper() + sentence[1:]
 
 
+def only_what_differs(expected: Any, got: Any) -> tuple[Any, Any]:
+    """The two as they are; of two dictionaries (a model's parameters, say) the entries that differ."""
+    if type(expected) is not dict or type(got) is not dict:
+        return expected, got
+    alike = {name for name in expected.keys() & got.keys() if difference(expected[name], got[name]) is None}
+    left, right = ({name: each[name] for name in each if name not in alike} for each in (expected, got))
+    return left, right
+
+
 def show(value: Any) -> str:
     """The value as a few lines of text, whatever it is."""
     try:

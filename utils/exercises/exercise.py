@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from utils.attempts import Outcome, Raised, Returned, Stopped, Unanswered, Usage, run, torch_as_usual
 
 from .agreement import SECONDS, alike, disagreement, value_disagreement
-from .compare import show
+from .compare import only_what_differs, show
 from .lots import generator
 
 UNATTEMPTED = "Nothing here yet: write your code in place of `raise NotImplementedError`."
@@ -149,12 +149,16 @@ class Verdict:
         if self.trial is None or self.outcome is None:
             return ()
         pairs = [(name, show(value)) for name, value in self.trial.inputs.items()]
-        pairs.append(("expected", show(self.trial.expected.value)))
+        expected, yours = self.trial.expected.value, None
         match self.outcome:
             case Returned(value=value):
-                pairs.append(("yours", show(value)))
+                expected, value = only_what_differs(expected, value)
+                yours = show(value)
             case Raised(traceback=lines) | Stopped(traceback=lines):
-                pairs.append(("yours", lines))
+                yours = lines
+        pairs.append(("expected", show(expected)))
+        if yours is not None:
+            pairs.append(("yours", yours))
         if self.outcome.printed:
             pairs.append(("printed", self.outcome.printed))
         return tuple(pairs)

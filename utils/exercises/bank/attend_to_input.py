@@ -119,6 +119,10 @@ mistakes.add("context_only", but(answer=lambda context, weights: context),
     "You return the context alone. The weights (B, N) are wanted too, as the second of two.")
 mistakes.add("weights_first", but(answer=lambda context, weights: (weights, context)),
     "You return the weights first. The context comes first, the weights second.")
+mistakes.add("an_axis_left_at_the_weights", but(answer=lambda context, weights: (context, weights[:, None])),
+    "Your weights have kept an axis of size one, (B, 1, N), from the product. They are (B, N).")
+mistakes.add("an_axis_left_at_the_context", but(answer=lambda context, weights: (context[:, None], weights)),
+    "Your context has kept an axis of size one, (B, 1, Dv), from the product. It is (B, Dv).")
 mistakes.add("an_axis_left", but(answer=lambda context, weights: (context[:, None], weights[:, None])),
     "An axis of size one is left over from the product. The context is (B, Dv), the weights (B, N).")
 

@@ -141,7 +141,7 @@ def left_behind(states, loss):
     return [state.grad for state in states]
 
 mistakes.add("gradients_pile_up", but(states=retaining, gradients=left_behind),
-    "You collect the gradient in the x that you were given, so a second call adds to what the first one left there. Work on a copy.")
+    "You make the x that you were given want a gradient, and whoever gave it finds it changed. Work on a copy: `x.detach().clone().requires_grad_()`.")
 mistakes.add("not_retained", but(gradients=left_behind),
     "Only leaves keep their `.grad`: after a layer it is None. Ask for it with `retain_grad()`, or give all the states to `torch.autograd.grad`.")
 

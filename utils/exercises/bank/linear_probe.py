@@ -100,6 +100,18 @@ mistakes.add("fitted_on_so_many", but(fit_on=lambda rows, n: rows[:n], score_on=
     "You fit on the first `held_out` rows. That is how many are held out, at the end: fit on all the others.")
 mistakes.add("no_intercept", but(prepare=lambda features: features.double()),
     "Your classifier has no intercept, so it fails where the features are not centred. A column of ones gives it one.")
+@mistakes.program("You centre the features instead of fitting an intercept, and the mean is that of all rows, held-out ones too. A column of ones beside them gives an intercept from the fitted rows alone.")
+def centred_on_all_rows(features, labels, held_out):
+    x = (features - features.mean(0)).double()
+    weight = least_squares(before(x, held_out), before(F.one_hot(labels).double(), held_out))
+    return accuracy(last(x, held_out) @ weight, last(labels, held_out))
+
+def centred_on_the_fitted(features, labels, held_out):
+    centred = features - features[:-held_out].mean(0)
+    return in_steps(centred, labels, held_out, prepare=lambda features: features.double())
+
+mistakes.add("centred_without_an_intercept", centred_on_the_fitted,
+    "You centre the features and leave out the intercept, which fails where some labels are rarer than others. A column of ones gives it one.")
 mistakes.add("label_as_a_number", but(targets=lambda y: y[:, None], answer=lambda s, y: mean(s[:, 0].round() == y)),
     "You fit the label as a number, as if label 2 lay between 1 and 3. Give each label a column of its own (one-hot) and let the largest win.")
 mistakes.add("more_than_a_half", but(answer=lambda scores, y: mean(scores[range(len(y)), y] > 0.5)),
@@ -194,6 +206,14 @@ def unseen(generator):
     return {"features": centres[label] + 0.2 * torch.rand(len(label), 2, generator=generator), "labels": label}
 
 
+def mostly_one(generator):
+    """Both labels among the fitted rows alike, and nearly only label 1 among the held-out ones, a tenth of it wrong."""
+    label = torch.cat([tensor([0, 1] * 20), torch.ones(300, dtype=torch.int64)])
+    features = 10 + label[:, None] + 0.4 * torch.rand(len(label), 1, generator=generator) - 0.2
+    label[40 + torch.randperm(300, generator=generator)[:30]] = 0
+    return {"features": features, "labels": label}
+
+
 TRIANGLE = [[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]
 SQUARE = [[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]
 CORNERS = (2.0 * torch.eye(5)).tolist()
@@ -211,6 +231,8 @@ exercise = Exercise(
         Case("eighty features before those that matter", **clusters(CORNERS, 800, 100, noise=80)),
         Case("labels 0, 3 and 4", **clusters(TRIANGLE, 50, 10, names=[0, 3, 4])),
         Case("a label that is only among the held-out rows", held_out=9, together=unseen),
+        Case("one feature, and a label that is rare", **clusters([[0.0], [1.0]], 160, 40, offset=[5.0], shares=[9, 1])),
+        Case("held-out rows that are nearly all alike", held_out=300, together=mostly_one),
         Case("more rows held out than fitted on", **clusters(SQUARE, 200, 120)),
         Case("as many rows and features as before, other numbers", **clusters(SQUARE, 200, 120)),
         Case("64-bit numbers", **clusters(CORNERS, 80, 20, dtype=torch.float64)),

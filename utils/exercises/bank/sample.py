@@ -108,6 +108,12 @@ mistakes.add("top_k_of_the_first_row", but(keep=lambda logits, k: logits.where(a
 mistakes.add("top_k_of_the_batch",
     but(keep=lambda logits, k: logits.where(logits >= logits.unique().topk(k).values[-1], -1e9)),
     "You keep the largest logits of the whole batch. Each row has its own best, however large another row's are.")
+mistakes.add("top_k_of_the_flat_batch",
+    but(keep=lambda logits, k: logits.where(logits >= logits.flatten().topk(k).values[-1], -1e9)),
+    "You keep the largest logits of the whole batch. Each row has its own best, however large another row's are.")
+mistakes.add("one_threshold_for_the_batch",
+    but(keep=lambda logits, k: logits.where(logits >= logits.topk(k).values.min(), -math.inf)),
+    "One smallest logit is kept for the whole batch, so some rows keep more than top_k. Each row has its own: (B, 1).")
 mistakes.add("likeliest", but(draw=lambda shares, generator: shares.argmax(-1)),
     "You always take the likeliest token. Draw one, each as often as its probability says.")
 mistakes.add("uniform", but(weigh=torch.ones_like),
