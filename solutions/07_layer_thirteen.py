@@ -61,7 +61,7 @@ from utils.predictions import predict
 seeds = [0, 1, 2]
 
 
-def learn(build, slots=4, label="", loss=models.table_loss, asked=None):
+def learn(build, slots=4, label="", loss=models.table_loss, asked=None, steps=400):
     """Three networks, one for each seed, trained side by side; how often their sums and values are right."""
     draws = torch.Generator().manual_seed(0)
 
@@ -71,7 +71,7 @@ def learn(build, slots=4, label="", loss=models.table_loss, asked=None):
 
     networks = training.Seeds(build, seeds)
     recipe = {"warm_up": 60, "decay": True, "clip": 1.0, "label": label}
-    training.train(networks, iter(lambda: questions(100), None), loss, 400, **recipe)
+    training.train(networks, iter(lambda: questions(100), None), loss, steps, **recipe)
     return networks, *models.table_accuracy(networks, *questions(1000))
 
 

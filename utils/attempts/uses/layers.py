@@ -28,6 +28,12 @@ def gate(x: Tensor, forward: float, backward: float) -> Tensor:
     return forward * x.detach() + backward * (x - x.detach())
 
 
+def gate_half(x: Tensor, forward: float, backward: float) -> Tensor:
+    """The gate for a state's first half alone."""
+    half, other = x.chunk(2, -1)
+    return torch.cat([gate(half, forward, backward), other], -1)
+
+
 def shift(x: Tensor, by: float) -> Tensor:
     """Every other number larger by so much, the others smaller: the same for all rows."""
     return x + by * (-1.0) ** torch.arange(x.size(-1))
@@ -39,7 +45,7 @@ def tangle(x: Tensor) -> Tensor:
     return torch.cat([half * (other * other.roll(1, -1)).sign(), other], -1)
 
 
-CHANGES: dict[str, Callable[..., Tensor]] = {"gate": gate, "shift": shift, "tangle": tangle}
+CHANGES: dict[str, Callable[..., Tensor]] = {"gate": gate, "gate half": gate_half, "shift": shift, "tangle": tangle}
 
 
 def gradient_by_layer(attempt: Callable, layers: str, loss: str, x: Tensor, **weights: Tensor) -> Any:
@@ -73,16 +79,17 @@ def why_lost(
     question: Tensor,
     value: Tensor,
     loss_times: float = 1.0,
+    positive: bool = False,
 ) -> dict[str, Any]:
     """What the attempt says of each network, by name.
 
     They differ in nothing but their changes: (l, name, *numbers) is one of CHANGES, made to what layer l gives, 1 being
     the first. Each has one of LAYERS for every matrix of W (L, D, D); its loss is the cross-entropy of what a readout
-    (D, 8) makes of a state, brought to one size first. Noise is the same whenever it is asked for.
+    (D, 8) makes of a state, brought to one size first, or of what is `positive` in it. Noise is the same whenever it is asked for.
     """
 
     def loss(read: Tensor, value: Tensor) -> Tensor:
-        centred = read - read.mean(0)
+        centred = F.relu(read) if positive else read - read.mean(0)
         return loss_times * F.cross_entropy(centred / centred.std() @ readout, value, reduction="sum")
 
     said = {}

@@ -24,7 +24,7 @@ def sampling(
         drawn = attempt(logits.repeat(TIMES, 1), temperature, top_k, Generator().manual_seed(seed))
         return [_how_often(row, vocabulary) for row in _tokens(drawn, rows * TIMES).view(TIMES, rows).T]
 
-    def draw(generator: Generator) -> Tensor:
+    def draw(generator: Generator | None) -> Tensor:
         return _tokens(attempt(logits, temperature, top_k, generator), len(logits))
 
     with torch.random.fork_rng(devices=[]):
@@ -37,6 +37,7 @@ def sampling(
             "another seed, other tokens": not torch.equal(first, another),
             "the same generator once more, other tokens": not torch.equal(first, second),
             "PyTorch's own random numbers are left alone": torch.equal(before, torch.get_rng_state()),
+            "without a generator, other tokens each time": not torch.equal(draw(None), draw(None)),
         }
 
 

@@ -193,6 +193,13 @@ class HeadTied(InSteps):
         super().__init__(*sizes)
         self.head.weight = self.embedding.weight
 
+@mistakes.program("Your head is the embedding's matrix, and with it the embedding starts at zero as well: all tokens are the same. Here the head is its own.")
+class HeadTiedAndZero(InSteps):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.head.weight = self.embedding.weight
+        nn.init.zeros_(self.head.weight)
+
 mistakes.add("HeadWithBias", but(new_head=lambda self, d_model, vocabulary: nn.Linear(d_model, vocabulary)),
     "Your head has a bias. Leave it out.")
 mistakes.add("HeadStartsAtRandom", but(at_zero=lambda self: []),

@@ -115,6 +115,10 @@ mistakes.add("mean_input_for_all", but(carry=lambda weights, value: weights @ va
     "Every state reads the mean of all inputs. Each row of the batch has its own values.")
 mistakes.add("every_input_for_each", but(carry=lambda weights, value: weights @ value),
     "`weights @ value` lets every state read every input, (B, B, Dv). Give the weights an axis, (B, 1, N), so that each row meets its own values.")
+mistakes.add("all_inputs_added_up", but(carry=lambda weights, value: weights @ value.sum(0)),
+    "Every state reads the slots of all inputs, added up. Each row of the batch has its own values.")
+mistakes.add("squeezed", but(carry=lambda weights, value: (weights[:, None] @ value).squeeze()),
+    "`squeeze()` without an axis drops every axis of size one, that of the batch or of the values too. Say which: `squeeze(1)`.")
 mistakes.add("context_only", but(answer=lambda context, weights: context),
     "You return the context alone. The weights (B, N) are wanted too, as the second of two.")
 mistakes.add("weights_first", but(answer=lambda context, weights: (weights, context)),

@@ -71,6 +71,21 @@ mistakes.add("sigmoid", but(weigh=torch.sigmoid),
     "Your weights do not compete: a sigmoid lets every layer in by itself. Use a softmax over the layers.")
 mistakes.add("naive_exponentials", but(weigh=lambda scores: scores.exp() / scores.exp().sum(0)),
     "For large scores `exp` overflows. `torch.softmax` subtracts the largest score first.")
+mistakes.add("one_maximum_for_all",
+    but(weigh=lambda scores: (scores - scores.max()).exp() / (scores - scores.max()).exp().sum(0)),
+    "You subtract one maximum for all places, and where all scores lie far below it you divide zero by zero. Each place has its own: `scores.amax(0)`.")
+
+def first_places_query(query, sources):
+    return products(query if query.dim() == 1 else query[:, :1], sources)
+
+mistakes.add("first_places_query", but(scores=first_places_query),
+    "You ask with the first place's query everywhere. A query (B, T, D) has one for each place.")
+
+def first_rows_query(query, sources):
+    return products(query if query.dim() == 1 else query[:1], sources)
+
+mistakes.add("first_rows_query", but(scores=first_rows_query),
+    "You ask with the first row's query in the whole batch. A query (B, T, D) has one for each row and place.")
 mistakes.add("best_layer_only",
     but(weigh=lambda scores: F.one_hot(scores.argmax(0), len(scores)).movedim(-1, 0).to(scores.dtype)),
     "Only the best layer answers. Let every layer speak, in proportion to its match.")

@@ -99,6 +99,10 @@ mistakes.add("mean_before_the_norm", but(size=lambda gradient: gradient.mean(0).
     "You average the gradients over the batch and then take the norm, so gradients that point opposite ways cancel. Take the norms first.")
 mistakes.add("sum_over_the_batch", but(size=lambda gradient: gradient.norm(dim=-1).sum()),
     "Your sizes are too large by the number of rows, so a larger batch gives a higher curve. Take the mean of the norms over the batch, and the loss as it is.")
+mistakes.add("one_norm_divided_by_the_rows", but(size=lambda gradient: gradient.norm() / len(gradient)),
+    "You take one norm over the whole batch and divide it by the number of rows. Take a norm for each row, and then their mean.")
+mistakes.add("root_of_the_mean_square", but(size=lambda gradient: gradient.square().sum(-1).mean().sqrt()),
+    "You take the root of the mean of the squared norms. The norms themselves are averaged: root first, then mean.")
 mistakes.add("first_row_only", but(size=lambda gradient: gradient[0].norm()),
     "You look at the first row of the batch only. Average over all.")
 mistakes.add("one_curve_for_each", but(size=lambda gradient: gradient.norm(dim=-1)),

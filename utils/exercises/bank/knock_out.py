@@ -142,6 +142,13 @@ mistakes.add("changes_the_given_one", but(copied=lambda model: model),
     "You change the model that was given and return it, so nothing whole is left to compare with. Work on a `copy.deepcopy` of it.")
 mistakes.add("shallow_copy", but(copied=copy.copy),
     "`copy.copy` makes a new model around the same parameters, so the given one has lost the part as well. `copy.deepcopy` copies what is inside, too.")
+def changes_the_original(model, layer, part):
+    changed = copy.deepcopy(model)
+    in_steps(model, layer, part, copied=lambda model: model)
+    return changed
+
+mistakes.add("changes_the_original", changes_the_original,
+    "You copy the model, and then change the one that was given: the copy that you return is whole. Take the block from the copy.")
 mistakes.add("copies_too_late", but(copied=lambda model: model, answer=lambda model, layer: copy.deepcopy(model)),
     "You copy the model after the change, so the one that was given has lost the part as well. First copy, then change the copy.")
 
@@ -195,6 +202,14 @@ mistakes.add("values_alike", but(weights=lambda block: block.attention.W_v.weigh
     "With 'weights', you have changed the values. What is carried stays as it was; only how much is taken from where becomes even.")
 mistakes.add("queries_of_ones", but(weights=lambda block: block.attention.W_q.weight.data.fill_(1)),
     "With 'weights', you fill `W_q` with ones: a query is then the same number everywhere, and scores still differ from key to key. All scores are alike where the query is zero.")
+
+def fill_both(block):
+    with torch.no_grad():
+        block.attention.W_q.weight.fill_(1)
+        block.attention.W_k.weight.fill_(1)
+
+mistakes.add("queries_and_keys_of_ones", but(weights=fill_both),
+    "With 'weights', you fill `W_q` and `W_k` with ones: the scores still differ with what stands at each position. All scores are alike where the query is zero.")
 mistakes.add("even_is_off", but(weights=nothing_found),
     "With 'weights', the attention adds nothing. It should still add, namely the mean of the values that a position sees.")
 mistakes.add("off_is_even", but(attention=looks_evenly),

@@ -112,6 +112,22 @@ def centred_on_the_fitted(features, labels, held_out):
 
 mistakes.add("centred_without_an_intercept", centred_on_the_fitted,
     "You centre the features and leave out the intercept, which fails where some labels are rarer than others. A column of ones gives it one.")
+@mistakes.program("You shuffle the rows before you split them, so others are scored than the last `held_out`. Take these as they stand.")
+def random_split(features, labels, held_out):
+    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
+    return in_steps(features[order], labels[order], held_out)
+
+@mistakes.program("You have a column for each label that occurs, and take the column's number for the label. Labels may have gaps: look up which one the column stands for.")
+def column_for_label(features, labels, held_out):
+    classes = labels[:-held_out].unique()
+    return in_steps(features, labels, held_out, targets=lambda labels: labels[:, None] == classes)
+
+@mistakes.program("Your normal equations are solved in 32 bits, and lose what counts where features have a large offset. Compute in `double()`, or let `pinv` work on the rows themselves.")
+def normal_equations(features, labels, held_out):
+    x = with_ones(features).float()[:-held_out]
+    weight = torch.linalg.pinv(x.mT @ x) @ (x.mT @ F.one_hot(labels).float()[:-held_out])
+    return accuracy(with_ones(features).float()[-held_out:] @ weight, labels[-held_out:])
+
 mistakes.add("label_as_a_number", but(targets=lambda y: y[:, None], answer=lambda s, y: mean(s[:, 0].round() == y)),
     "You fit the label as a number, as if label 2 lay between 1 and 3. Give each label a column of its own (one-hot) and let the largest win.")
 mistakes.add("more_than_a_half", but(answer=lambda scores, y: mean(scores[range(len(y)), y] > 0.5)),
@@ -155,6 +171,11 @@ mistakes.add("guesses", but(answer=lambda scores, labels: scores.argmax(-1)),
 def ridge(x, wanted):
     return torch.linalg.solve(x.mT @ x + torch.eye(x.size(1)), x.mT @ wanted)
 
+def slight_ridge(x, wanted):
+    return torch.linalg.solve(x.mT @ x + 1e-3 * torch.eye(x.size(1)), x.mT @ wanted)
+
+mistakes.add("slight_ridge_on_raw_features", but(fit=slight_ridge),
+    "Your ridge is of a fixed size, and where features are small enough it presses their weights to nothing. Bring the features to one size first, or leave the ridge out.")
 mistakes.add("ridge_on_raw_features", but(fit=ridge),
     "Your ridge is large beside features that are small, so it presses their weights to nothing. Bring the features to one size first, or leave the ridge out.")
 
@@ -224,9 +245,10 @@ exercise = Exercise(
             features=tensor([[10.0], [11.0], [10.0], [11.0], [10.0], [11.0], [10.0], [10.0]]),
             labels=tensor([0, 1, 0, 1, 0, 1, 0, 1]), held_out=4),
         Case("four classes at the corners of a square", **clusters(SQUARE, 48, 12)),
-        Case("classes with an offset", **clusters(TRIANGLE, 60, 15, offset=[30.0, -20.0])),
+        Case("classes with an offset", **clusters(TRIANGLE, 60, 15, offset=[200.0, -150.0])),
         Case("features of different sizes", **clusters(CORNERS, 100, 20, scale=[100.0, 10.0, 1.0, 0.1, 0.03])),
         Case("small features, and a label that is rare", **clusters(TRIANGLE, 88, 16, scale=0.01, shares=[6, 1, 1])),
+        Case("features of a ten-thousandth", **clusters(TRIANGLE, 88, 16, scale=1e-4, shares=[6, 1, 1])),
         Case("more features than matter", **clusters(CORNERS, 300, 40, noise=12)),
         Case("eighty features before those that matter", **clusters(CORNERS, 800, 100, noise=80)),
         Case("labels 0, 3 and 4", **clusters(TRIANGLE, 50, 10, names=[0, 3, 4])),

@@ -87,6 +87,12 @@ def ignores_zero(logits, tokens, ignore=-1):
 def padding_is_token_zero(logits, tokens, ignore=-1):
     return next_token_loss(logits, tokens.where(tokens != ignore, 0), -100)
 
+@mistakes.program("You mark the ignored targets in the `tokens` that you were given. Whoever called you still needs them: hand `ignore_index=ignore` to the loss, or work on a copy.")
+def marks_in_place(logits, tokens, ignore=-1):
+    targets = tokens[:, 1:]
+    targets[targets == ignore] = -100
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets.flatten())
+
 mistakes.add("padding_counts_in_the_mean", but(average=lambda surprise, counts: surprise.mean()),
     "Your ignored targets add nothing to the sum, but they are counted when it is divided: more padding, smaller loss. Divide by the number of targets that count.")
 

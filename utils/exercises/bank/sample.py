@@ -145,9 +145,14 @@ def numpy(logits, temperature=1.0, top_k=None, generator=None):
 
 mistakes.add("always_the_same_seed", but(draw=lambda shares, generator: drawn(shares, Generator().manual_seed(0))),
     "You make a generator of your own, so every call draws the same. Use the one that is given.")
-mistakes.add("generator_copied", but(draw=lambda shares, g: drawn(shares, Generator().manual_seed(g.initial_seed()))),
+mistakes.add("seed_of_its_own", but(
+    draw=lambda shares, generator: drawn(shares, Generator().manual_seed(0) if generator is None else generator)),
+    "Without a generator your draw is the same at every call. Hand `generator` on as it is: with None, PyTorch draws from its own random numbers.")
+mistakes.add("generator_copied", but(
+    draw=lambda shares, g: drawn(shares, g and Generator().manual_seed(g.initial_seed()))),
     "You make a new generator from the seed of the one that is given, which never moves on: two calls with it draw the same. Draw from the given one itself.")
-mistakes.add("seeds_everything", but(draw=lambda shares, g: drawn(shares, torch.manual_seed(g.initial_seed()))),
+mistakes.add("seeds_everything", but(
+    draw=lambda shares, g: drawn(shares, g and torch.manual_seed(g.initial_seed()))),
     "Your draw uses or seeds PyTorch's own random numbers, which others use too. Hand the `generator` to the function that draws.")
 mistakes.add("an_axis_too_many", but(draw=lambda shares, generator: drawn(shares, generator)[:, None]),
     "Your result is (B, 1), as `multinomial` gives it. One token for each row: (B,).")

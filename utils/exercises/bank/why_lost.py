@@ -143,6 +143,18 @@ mistakes.add("everything_unread_is_tangled", but(tangled=drowned),
 mistakes.add("everything_unread_is_signal", but(tangled=never),
     "You call a state drowned that is tangled. Probe the last state once without any blur: where a line is right for less than half of the rows even then, it is tangled.")
 
+def blurred_column_by_column(states, network, batch):
+    return unreadable(blurred(states[-1], 0.01 * read_by_13(states, batch).std(0)), batch)
+
+mistakes.add("blurred_column_by_column", but(signal=blurred_column_by_column),
+    "You blur each column by its own spread. Layer 13's matrix mixes the columns, so what counts is the one spread of all that it reads: `std()` without an axis, after the mean is taken off.")
+
+def by_the_spread_about_zero(states, network, batch):
+    return unreadable(blurred(states[-1], 0.01 * read_by_13(states, batch).std()), batch)
+
+mistakes.add("mean_not_taken_off", but(signal=by_the_spread_about_zero),
+    "Your spread still has the batch's mean in it: where each column has another one, that looks like a large spread. Take `read.mean(0)` off first, since what is the same in every row tells nothing.")
+
 def small_beside_the_question(states, network, batch):
     return spread(states[-1]) < 0.01 * spread(batch.question)
 
@@ -176,6 +188,13 @@ mistakes.add("tangled_on_the_way", but(tangled=tangled_somewhere),
     "You look for a tangle in every state on the way. What was tangled may be untangled again: probe the last state.")
 mistakes.add("never_a_gradient", but(gradient=never),
     "You never find a lost gradient. It has to come all the way down: compare its size at the code with that at the last state.")
+
+def without_the_question(states, network, batch):
+    sizes = gradient_by_layer(network.layers, batch.code, lambda last: network.loss(last, batch.value))
+    return sizes[0] < sizes[-1] / 1000
+
+mistakes.add("loss_without_the_question", but(gradient=without_the_question),
+    "Your loss is that of the bare state. Layer 13 reads state + question, and the gradient depends on both: `network.loss(state + question, value)`.")
 
 def none_at_all(states, network, batch):
     return not sizes_of(network, batch)[0]
@@ -289,12 +308,19 @@ PLANTED: dict[str, Callable[[int, float], list]] = {  # changes to what the laye
     "tangled": lambda at, small: [(at, "tangle")],
     "tangled at the last": lambda at, small: [(LAST, "tangle")],
     "tangled between": lambda at, small: [(at, "tangle"), (at + 1, "tangle")],
+    "half of it cut": lambda at, small: [(at, "gate half", 1.0, 0.0)],
     "shifted": lambda at, small: [(at + 1, "shift", 0.2)],
 }
 
 
-def given(*planted, layers="linear", matrix="turning", depth=LAST, unit=1.0, question=0.5, **more):
-    """What networks are made of that differ in what is planted (several things, joined by a +), in a drawn order."""
+def given(
+    *planted, layers="linear", matrix="turning", depth=LAST, unit=1.0, question=(0.5, 0.5), mean=(0.0, 0.0), **more
+):
+    """What networks are made of that differ in what is planted (several things, joined by a +), in a drawn order.
+
+    The question's spread and mean are a number each for the value's half of the state and for the other.
+    """
+    spreads, means = (torch.tensor(each).repeat_interleave(8) for each in (question, mean))
 
     def together(generator):
         def drawn(low, high):
@@ -313,7 +339,7 @@ def given(*planted, layers="linear", matrix="turning", depth=LAST, unit=1.0, que
             "W": W,
             "readout": torch.randn(16, 8, generator=generator) / 4,
             "code": unit * torch.cat([WORDS[value], signs], 1),
-            "question": unit * question * torch.randn(450, 16, generator=generator),
+            "question": unit * (spreads * torch.randn(450, 16, generator=generator) + means),
             "value": value,
         }
 
@@ -335,8 +361,12 @@ exercise = Exercise(
             **given("cut at the first", "a tenth at every layer", "tangled")),
         Case("two causes in one network", **given("tangled + cut", "shrunk, gradient kept + cut")),
         Case("far from zero", **given("shifted + shrunk", "tangled", depth=9)),
+        Case("a question a thousand times as large, beside the value",
+            **given("nothing", "tangled", matrix="as it is", question=(0.0, 1000.0))),
+        Case("a question far from zero, which decides what the loss sees",
+            **given("half of it cut", "tangled", "nothing", mean=(500.0, -500.0), positive=True)),
         Case("small code, question and loss", **given("nothing", "tangled", unit=2e-4, loss_times=1e-12)),
-        Case("small state and question", **given("shrunk, gradient kept", "tangled", question=1e-4)),
+        Case("small state and question", **given("shrunk, gradient kept", "tangled", question=(1e-4, 1e-4))),
     ],
     variants=[by_sizes_and_nearest_means, blurred_first],
     mistakes=mistakes,

@@ -1,0 +1,1 @@
+"""What chapter 08 tells of models that it does not train."""
