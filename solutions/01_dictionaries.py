@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · Dictionaries
 #
-# **50 minutes.** You need Python's `dict` and a first acquaintance with tensors.
+# **65 minutes.** You need Python's `dict` and a first acquaintance with tensors.
 #
 # After this chapter you can
 # - build a dictionary from nothing but lists, and say why reading it does not slow down as it grows,

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Soft lookup
 #
-# **80 minutes.** You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
+# **120 minutes.** You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
 #
 # After this chapter you can
 # - turn scores into weights that no large number can break,

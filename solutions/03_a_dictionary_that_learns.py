@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · A dictionary that learns
 #
-# **60 minutes.** You need [chapter 02](02_soft_lookup.ipynb): the soft lookup, and why its slope lives where the softmax is soft.
+# **70 minutes.** You need [chapter 02](02_soft_lookup.ipynb): the soft lookup, and why its slope lives where the softmax is soft.
 #
 # After this chapter you can
 # - write a dictionary whose keys and values are parameters, and train it from random numbers,

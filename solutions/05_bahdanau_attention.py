@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Bahdanau attention
 #
-# **80 minutes.** You need [chapter 03](03_a_dictionary_that_learns.ipynb) (query, key and value) and [chapter 04](04_the_bottleneck.ipynb) (the translation that falls off a cliff).
+# **105 minutes.** You need [chapter 03](03_a_dictionary_that_learns.ipynb) (query, key and value) and [chapter 04](04_the_bottleneck.ipynb) (the translation that falls off a cliff).
 #
 # After this chapter you can
 # - write the attention of Bahdanau, Cho and Bengio (2015), masks included, and put it into a decoder,

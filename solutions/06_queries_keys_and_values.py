@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Queries, keys and values
 #
-# **80 minutes.** You need [chapter 02](02_soft_lookup.ipynb) (the soft lookup) and [chapter 05](05_bahdanau_attention.ipynb) (additive attention, the masked softmax).
+# **115 minutes.** You need [chapter 02](02_soft_lookup.ipynb) (the soft lookup) and [chapter 05](05_bahdanau_attention.ipynb) (additive attention, the masked softmax).
 #
 # After this chapter you can
 # - write the attention that today's models use, and say why its scores are divided by √d,

@@ -573,7 +573,7 @@ def sequences(seed):
         yield data.associative_recall(64, generator)
 
 
-def learn_recall(name, model, rate, seed=0):
+def learn_recall(name, model, rate, seed=0, steps=350):
     """Train the model, and return the share of right answers at each step."""
     shares = []
 
@@ -582,7 +582,7 @@ def learn_recall(name, model, rate, seed=0):
         shares.append(right)
         return F.cross_entropy(logits.flatten(0, 1), answers.flatten())
 
-    training.train(model, sequences(seed), loss, 350, rate=rate, warm_up=50, decay=True, clip=1.0, label=name)
+    training.train(model, sequences(seed), loss, steps, rate=rate, warm_up=50, decay=True, clip=1.0, label=name)
     return shares
 
 

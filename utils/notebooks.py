@@ -1,7 +1,7 @@
 """Builds chapters/*.ipynb and solutions/*.ipynb from solutions/NN_name.py, the one source of each chapter.
 
     python -m utils.notebooks            build all
-    python -m utils.notebooks --check    fail if any notebook is not what its source builds
+    python -m utils.notebooks --check    fail if any notebook is not what its source builds, or its minutes are off
     python -m utils.notebooks --force    build even over a notebook that somebody has run
 
 A source is in percent format. A cell marked `exercise="name"` holds a function or class whose solution stands
@@ -23,7 +23,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from utils import exercises
+from utils import exercises, minutes
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
@@ -155,6 +155,23 @@ def _differences(built: dict[Path, str], root: Path) -> list[str]:
     ]
 
 
+def _off(built: dict[Path, str], root: Path) -> list[str]:
+    """What chapters say of their minutes that does not agree with what stands in them."""
+    wrong = []
+    for path in (path for path in built if path.parent.name == "chapters"):
+        place = path.relative_to(root)
+        try:
+            parts = minutes.of(nbformat.reads(built[path], as_version=4))
+        except ValueError as error:
+            wrong.append(f"{place}: {error}")
+            continue
+        for part in parts:
+            if not part.is_right:
+                what = f", Further · {part.name}," if part.name else ""
+                wrong.append(f"{place}{what} says {part.stated} minutes; what stands in it takes {part.computed:.0f}")
+    return wrong
+
+
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.notebooks", description=__doc__.split("\n")[0])
@@ -167,10 +184,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print(error, file=sys.stderr)
         return 1
     if options.check:
-        wrong = _differences(built, root)
-        print(
-            "\n".join([*wrong, "Build with: python -m utils.notebooks"]) if wrong else "Every notebook is up to date."
-        )
+        stale = _differences(built, root)
+        wrong = [*stale, *["Build with: python -m utils.notebooks"][: len(stale)], *_off(built, root)]
+        print("\n".join(wrong or ["Every notebook is up to date."]))
         return 1 if wrong else 0
     run = [path for path in built if _has_been_run(path)]
     if run and not options.force:
@@ -183,6 +199,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
         print(path.relative_to(root))
+    for line in _off(built, root):
+        print(line)
     return 0
 
 

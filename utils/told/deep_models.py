@@ -1,1 +1,272 @@
 """What chapter 08 tells of models that it does not train."""
+
+import lzma
+import re
+from collections.abc import Callable
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from utils import data, training
+from utils.training import presets
+
+from .figure import Measured, defined_in, told
+
+HERE = "08"
+SEEDS, OTHER_SEEDS = (0, 1, 2), (10, 20, 30)
+Start = Callable[[nn.Module], None]  # changes how a new language model starts
+
+
+def chapter() -> ModuleType:
+    """The chapter's functions, with its small model."""
+    here = defined_in(HERE, "rates")
+    here.device, here.preset = torch.device("cpu"), presets.PRESETS["cpu"]
+    return here
+
+
+def small_model(here: ModuleType, text: data.SourceCode, seed: int, start: Start | None = None) -> nn.Module:
+    """The chapter's language model, trained on its text, from this seed."""
+    torch.manual_seed(seed)
+    model = here.preset.build(here.LanguageModel)
+    if start:
+        start(model)
+    here.preset.train(model, text.train, here.text_loss)
+    return model
+
+
+def held_out_bits(here: ModuleType, text: data.SourceCode, seed: int, start: Start | None = None) -> float:
+    """What that model needs per byte of files that it has not seen."""
+    model = small_model(here, text, seed, start)
+    return presets.bits_per_byte(model, text.held_out, here.preset.context, here.text_loss)
+
+
+def recalled(here: ModuleType, model: nn.Module, rate: float = 5e-3, seed: int = 0, steps: int = 350) -> float:
+    """The share of right answers on new sequences, after training."""
+    here.learn_recall(f"recall, seed {seed}", model, rate, seed, steps)
+    tokens, answers = data.associative_recall(500, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        return here.answered(model, tokens, answers)[1]
+
+
+def from_seed(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
+    torch.manual_seed(seed)
+    return build()
+
+
+@told(
+    HERE,
+    "With seeds 10, 20 and 30 it was 2.74, 2.73 and 2.68 on the held-out files.",
+    60,
+    {"bits per byte": (2.6, 2.8)},
+)
+def other_seeds() -> Measured:
+    here, text = chapter(), data.source_code()
+    return {"bits per byte": [held_out_bits(here, text, seed) for seed in OTHER_SEEDS]}
+
+
+@told(HERE, "When it had read that first, it needed 1.31 bits.", 30, {"bits per byte": (1.2, 1.4)})
+def compressor_that_has_read() -> Measured:
+    text = data.source_code()
+    read, new = (bytes(each.tolist()) for each in (text.train, text.held_out))
+    sizes = [len(lzma.compress(each, preset=9 | lzma.PRESET_EXTREME)) for each in (read, read + new)]
+    return {"bits per byte": 8 * (sizes[1] - sizes[0]) / len(new)}
+
+
+@told(
+    HERE,
+    "In six texts of each, 51 % of the words of three letters or more occur in the training text at 0.6, and 21 % at 1.",
+    30,
+    {"at 0.6": (0.4, 0.62), "at 1": (0.13, 0.3)},
+)
+def words_that_occur() -> Measured:
+    here, text = chapter(), data.source_code()
+    model, found = small_model(here, text, 0), {}
+    known = set(re.findall(rb"[A-Za-z]{3,}", bytes(text.train.tolist())))
+    beginning = "class Reader:\n    def __init__(self"
+    for temperature in (0.6, 1.0):
+        texts = [
+            here.write(model, beginning, 260, temperature, seed=seed)[len(beginning) :].encode() for seed in range(6)
+        ]
+        words = [word for each in texts for word in re.findall(rb"[A-Za-z]{3,}", each)]
+        found[f"at {temperature:g}"] = sum(word in known for word in words) / len(words)
+    return found
+
+
+STARTS: dict[str, tuple[str, ...]] = {  # which of the three start at random
+    "all at zero": (),
+    "head at zero": ("W_o", "down"),
+    "down at zero": ("head", "W_o"),
+    "none at zero": ("head", "W_o", "down"),
+}
+
+
+def at_random(names: tuple[str, ...]) -> Start:
+    """Let these start as PyTorch starts a linear map, and the others at zero."""
+
+    def start(model: nn.Module) -> None:
+        for name, module in model.named_modules():
+            if name.split(".")[-1] in names:
+                module.reset_parameters()
+
+    return start
+
+
+@told(
+    HERE,
+    "held-out bits after training",
+    240,
+    {"all at zero": (2.6, 3), "head at zero": (2.55, 2.75), "down at zero": (2.45, 2.7), "none at zero": (2.45, 2.65)},
+)
+def starts_on_text() -> Measured:
+    here, text = chapter(), data.source_code()
+    return {
+        name: [held_out_bits(here, text, seed, at_random(names)) for seed in SEEDS] for name, names in STARTS.items()
+    }
+
+
+@told(
+    HERE,
+    "recall after 350 steps",
+    90,
+    {"all at zero": (0, 0.25), "head at zero": (0, 0.25), "down at zero": (0.95, 1), "none at zero": (0.95, 1)},
+)
+def starts_on_recall() -> Measured:
+    here, found = chapter(), {}
+    for name, names in STARTS.items():
+        found[name] = []
+        for seed in SEEDS:
+            model = from_seed(seed, lambda: here.LanguageModel(64, 64, 1, 2, 24))
+            at_random(names)(model)
+            found[name].append(recalled(here, model, seed=seed))
+    return found
+
+
+@told(HERE, "with all at zero two layers had .14 after 1,200 steps", 20, {"two layers": (0, 0.25)})
+def zeros_longer() -> Measured:
+    here = chapter()
+    return {"two layers": recalled(here, from_seed(0, lambda: here.LanguageModel(64, 64, 1, 2, 24)), steps=1200)}
+
+
+@told(
+    HERE,
+    "with seeds 1 and 2 two layers had 1.00",
+    60,
+    {"two layers": (0.95, 1), "one layer": (0.15, 0.3), "GRU": (0.15, 0.3), "LSTM": (0.15, 0.3)},
+)
+def recall_again() -> Measured:
+    here = chapter()
+    kinds = {
+        "two layers": lambda: here.attentive(2),
+        "one layer": lambda: here.attentive(1),
+        "GRU": lambda: here.Recurrent(nn.GRU),
+        "LSTM": lambda: here.Recurrent(nn.LSTM),
+    }
+    return {
+        name: [recalled(here, from_seed(seed, kind), here.rates[name], seed) for seed in (1, 2)]
+        for name, kind in kinds.items()
+    }
+
+
+@told(
+    HERE,
+    "As PyTorch starts them, without the open gate, the GRU had .19 to .20 and the LSTM .03 to .10.",
+    20,
+    {"GRU": (0.1, 0.25), "LSTM": (0.0, 0.2)},
+)
+def closed_gates() -> Measured:
+    here = chapter()
+
+    def build(kind: type[nn.Module]) -> nn.Module:
+        model = here.Recurrent(kind)
+        model.recurrent.reset_parameters()
+        return model
+
+    return {
+        name: [recalled(here, from_seed(seed, lambda: build(kind)), here.rates[name], seed) for seed in SEEDS]  # noqa: B023
+        for name, kind in {"GRU": nn.GRU, "LSTM": nn.LSTM}.items()
+    }
+
+
+@told(
+    HERE,
+    "At the recurrent networks' rate two layers had .20 too, and with a rate of 2e-3 they had .86 after 300 steps.",
+    15,
+    {"rate 1e-2": (0.1, 0.35), "rate 2e-3, 300 steps": (0.6, 1)},
+)
+def other_rates() -> Measured:
+    here = chapter()
+    return {
+        "rate 1e-2": recalled(here, from_seed(0, lambda: here.attentive(2)), 1e-2),
+        "rate 2e-3, 300 steps": recalled(here, from_seed(0, lambda: here.attentive(2)), 2e-3, steps=300),
+    }
+
+
+@told(
+    HERE,
+    "a GRU did not with four times the width and twelve times the steps (.21)",
+    600,
+    {"GRU, width 256, 4,200 steps": (0.1, 0.4)},
+)
+def wider_gru() -> Measured:
+    here = chapter()
+    model = from_seed(0, lambda: here.Recurrent(nn.GRU, width=256))
+    return {"GRU, width 256, 4,200 steps": recalled(here, model, here.rates["GRU"], steps=4200)}
+
+
+@told(
+    HERE,
+    "One layer stayed at .2 whatever we tried: four times the steps, more heads, twice the width.",
+    40,
+    {"four times the steps": (0.1, 0.35), "four heads": (0.1, 0.35), "width 128": (0.1, 0.35)},
+)
+def one_layer_more() -> Measured:
+    here = chapter()
+
+    def build(width: int = 64, heads: int = 1) -> nn.Module:
+        model = here.LanguageModel(64, width, heads, 1, 24)
+        at_random(STARTS["down at zero"])(model)
+        return model
+
+    return {
+        "four times the steps": recalled(here, from_seed(0, build), steps=1400),
+        "four heads": recalled(here, from_seed(0, lambda: build(heads=4))),
+        "width 128": recalled(here, from_seed(0, lambda: build(width=128))),
+    }
+
+
+def recognised(here: ModuleType, places: bool, seed: int, steps: int, digits: tuple) -> tuple[float, float]:
+    """The share of digits that a picture model recognises, of those learned from and of those held out."""
+    learned, held_out = digits
+    viewer = from_seed(seed, lambda: here.PictureModel(places))
+    batches = here.batches(learned, seed)
+    training.train(viewer, batches, here.digit_loss, steps, rate=3e-3, warm_up=20, decay=True, label="digits")
+    with torch.no_grad():
+        shares = [(viewer(each.patches).argmax(-1) == each.digit).float().mean().item() for each in digits]
+    return shares[0], shares[1]
+
+
+@told(
+    HERE,
+    "with 1,500 steps it got every training digit right, and .76 of the others",
+    20,
+    {"learned from": (0.99, 1), "held out": (0.7, 0.82)},
+)
+def heap_longer() -> Measured:
+    learned, held_out = recognised(chapter(), False, 0, 1500, data.digits())
+    return {"learned from": learned, "held out": held_out}
+
+
+@told(
+    HERE,
+    "With seeds 10, 20 and 30, for the model as for which digits are held out: .97, .98 and .97 with places, .77, .73 "
+    "and .74 without.",
+    25,
+    {"with places": (0.93, 1), "without": (0.65, 0.82)},
+)
+def other_digits() -> Measured:
+    here = chapter()
+    return {
+        name: [recognised(here, places, seed, 300, data.digits(seed))[1] for seed in OTHER_SEEDS]
+        for name, places in {"with places": True, "without": False}.items()
+    }

@@ -58,8 +58,8 @@ def defined_in(chapter: str, *assigned: str) -> ModuleType:
     """What the chapter imports and defines, and of its variables those that are named; nothing else of it is run.
 
     A figure uses the chapter's own functions, so it measures what the text talks about. Their global names are those of
-    the module that is returned: after `module.seeds = [3, 4, 5]` they use these seeds. Raises LookupError for a variable
-    that is not assigned in the chapter.
+    the module that is returned: after `module.seeds = [3, 4, 5]` they use these seeds. Raises LookupError for a
+    variable that is not assigned in the chapter.
     """
     (path,) = SOLUTIONS.glob(f"{chapter}_*.py")
     kept: list[ast.stmt] = []

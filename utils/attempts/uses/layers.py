@@ -85,7 +85,8 @@ def why_lost(
 
     They differ in nothing but their changes: (l, name, *numbers) is one of CHANGES, made to what layer l gives, 1 being
     the first. Each has one of LAYERS for every matrix of W (L, D, D); its loss is the cross-entropy of what a readout
-    (D, 8) makes of a state, brought to one size first, or of what is `positive` in it. Noise is the same whenever it is asked for.
+    (D, 8) makes of a state, brought to one size first, or of what is `positive` in it. Noise is the same whenever it
+    is asked for.
     """
 
     def loss(read: Tensor, value: Tensor) -> Tensor:
