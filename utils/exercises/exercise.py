@@ -3,7 +3,7 @@
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -279,9 +279,11 @@ class Exercise:
         return run(functools.partial(self.usage, program), trial.inputs, trial.case.grad, trial.cotangent_seed, seconds)
 
     def _recognise(
-        self, outcomes: list[Outcome], trials: Sequence[Trial], failing: Iterable[int], shown: int
+        self, outcomes: list[Outcome], trials: Sequence[Trial], failing: Collection[int], shown: int
     ) -> Mistake | None:
-        """The mistake that answers like the attempt on the case shown, on a third of all at least, and on most of them.
+        """The mistake that answers like the attempt on the case shown, and best of all on the cases that fail.
+
+        That has to be more than two thirds of them, and a third of all cases: a few of them may agree by chance.
 
         An error says little (many programs raise the same), so one that raises has to agree on every case.
         """
@@ -294,10 +296,12 @@ class Exercise:
                 continue
             same = {i: alike(self._made(mistake, trials[i]), outcomes[i]) for i in known_by}
             # a failing case outweighs all others: where attempt and mistake are right they are alike anyway
-            agreement = sum(same.values()) + len(trials) * sum(same.get(i, False) for i in failing)
+            on_failing = sum(same.get(i, False) for i in failing)
+            agreement = sum(same.values()) + len(trials) * on_failing
             returned = isinstance(outcomes[shown], Returned)
             # below a third it may be chance: where a size is one, say, different mistakes give the same
-            known = 3 * sum(same.values()) >= len(trials) if returned else all(same.values())
+            enough = 3 * sum(same.values()) >= len(trials) and 3 * on_failing > 2 * len(failing)
+            known = enough if returned else all(same.values())
             if known and agreement > most:  # of two as good, the first
                 best, most = mistake, agreement
         return best

@@ -74,6 +74,11 @@ mistakes.add("scaled_by_the_slots", but(divisor=lambda state, key, value: len(ke
     "You divide the scores by the root of the number of slots. It is the width of a key that makes them large: √Dk.")
 mistakes.add("scaled_by_the_values", but(divisor=lambda state, key, value: value.size(-1) ** 0.5),
     "You divide the scores by the root of the width of a value. The product runs over a key's width, Dk.")
+@mistakes.program("Your context is divided by √Dk twice: PyTorch's attention scales by itself. Your weights are right, and do not belong to it.")
+def scaled_by_pytorch_too(state, key, value, W_q):
+    _, weights = attend_to_input(state, key, value, W_q)
+    return attend_to_input(state / key.size(-1) ** 0.5, key, value, W_q)[0], weights
+
 mistakes.add("multiplied", but(divisor=lambda state, key, value: key.size(-1) ** -0.5),
     "You multiply the scores by √Dk. Divide by it.")
 

@@ -54,6 +54,8 @@ mistakes.add("mean_of_the_products", but(scores=lambda query, sources: (sources 
 mistakes.add("normalised_sources",
     but(scores=lambda query, sources: products(query, sources) * torch.rsqrt((sources**2).mean(-1) + 1e-6)),
     "You bring every source to the same size before you compare it. That is a good idea, and not asked here: the score is query · source.")
+mistakes.add("unit_sources", but(scores=lambda query, sources: products(query, F.normalize(sources, dim=-1))),
+    "You bring every source to the length one before you compare it. That is a good idea, and not asked here: the score is query · source.")
 mistakes.add("cosine", but(scores=lambda query, sources:
     products(query, sources) / sources.norm(dim=-1) / query.norm(dim=-1).clamp(min=1e-9)),
     "You compare directions only (a cosine). The score is the dot product as it is.")
@@ -108,7 +110,11 @@ mistakes.add("not_summed", but(mix=lambda weights, sources: weights[..., None] *
     "You have weighted the sources; they are still to be summed over the layers.")
 mistakes.add("returns_weights", but(mix=lambda weights, sources: weights),
     "You return the weights. They are still to be multiplied with the sources.")
-mistakes.add("returns_both", lambda query, sources: depth_attention(query, sources, return_weights=True),
+mistakes.add("layers_axis_kept", but(mix=lambda weights, sources: (weights[..., None] * sources).sum(0, keepdim=True)),
+    "Your context has kept the axis of the layers, (1, B, T, D). It is (B, T, D).")
+mistakes.add("shares", but(weigh=lambda scores: scores / scores.sum(0)),
+    "You divide each score by the sum of the scores. These may be negative, or zero: the softmax comes first.")
+mistakes.add("returns_both", but(mix=lambda weights, sources: (mixed(weights, sources), weights)),
     "You return a pair. Return the context (B, T, D) alone.")
 mistakes.add("weights_detached", but(weigh=lambda scores: scores.softmax(0).detach()),
     "The context is right, but the weights let no gradient through: the query would never learn.")

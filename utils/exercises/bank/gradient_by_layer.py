@@ -99,6 +99,11 @@ mistakes.add("mean_before_the_norm", but(size=lambda gradient: gradient.mean(0).
     "You average the gradients over the batch and then take the norm, so gradients that point opposite ways cancel. Take the norms first.")
 mistakes.add("sum_over_the_batch", but(size=lambda gradient: gradient.norm(dim=-1).sum()),
     "Your sizes are too large by the number of rows, so a larger batch gives a higher curve. Take the mean of the norms over the batch, and the loss as it is.")
+mistakes.add("divided_by_the_rows_twice", but(size=lambda gradient: mean_norm(gradient) / len(gradient)),
+    "Your sizes are too small by the number of rows. Take the loss as it is, and one mean over the batch.")
+mistakes.add("stacked_gradients", lambda model, x, loss:
+    torch.stack(of_the_loss(asking_for_gradients(model, x), loss)).norm(dim=-1).mean(-1),
+    "You stack the gradients before you take their norms. Layers may differ in width: take each one's size first, and stack the numbers.")
 mistakes.add("one_norm_divided_by_the_rows", but(size=lambda gradient: gradient.norm() / len(gradient)),
     "You take one norm over the whole batch and divide it by the number of rows. Take a norm for each row, and then their mean.")
 mistakes.add("root_of_the_mean_square", but(size=lambda gradient: gradient.square().sum(-1).mean().sqrt()),

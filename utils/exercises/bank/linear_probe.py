@@ -1,5 +1,7 @@
 """What a linear classifier can still read from a network's states."""
 
+import math
+
 import torch
 from torch import tensor
 from torch.nn import functional as F
@@ -128,6 +130,28 @@ def normal_equations(features, labels, held_out):
     weight = torch.linalg.pinv(x.mT @ x) @ (x.mT @ F.one_hot(labels).float()[:-held_out])
     return accuracy(with_ones(features).float()[-held_out:] @ weight, labels[-held_out:])
 
+@mistakes.program("You fit an intercept and leave it out when you guess. It belongs to every score.")
+def intercept_left_out(features, labels, held_out):
+    weight = least_squares(before(with_ones(features), held_out), before(F.one_hot(labels).double(), held_out))
+    return accuracy(last(features.double(), held_out) @ weight[:-1], last(labels, held_out))
+
+@mistakes.program("You divide each feature by its spread, and where one never changes that is zero by zero. `clamp(min=1e-9)` keeps it finite; least squares needs no such step.")
+def divided_by_no_spread(features, labels, held_out):
+    x = features.double()
+    return in_steps((x - before(x, held_out).mean(0)) / before(x, held_out).std(0), labels, held_out)
+
+@mistakes.program("A few gradient steps do not arrive where features are small, large or far from zero. Bring them to one size first, or solve by least squares.")
+def trained_for_a_while(features, labels, held_out):
+    x = features.float()
+    weight, bias = torch.zeros(x.size(1), int(labels.max()) + 1), torch.zeros(int(labels.max()) + 1)
+    parameters = [weight.requires_grad_(), bias.requires_grad_()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-2)
+    for _ in range(300):
+        optimizer.zero_grad()
+        F.cross_entropy(before(x, held_out) @ weight + bias, before(labels, held_out)).backward()
+        optimizer.step()
+    return accuracy(last(x, held_out) @ weight + bias, last(labels, held_out))
+
 mistakes.add("label_as_a_number", but(targets=lambda y: y[:, None], answer=lambda s, y: mean(s[:, 0].round() == y)),
     "You fit the label as a number, as if label 2 lay between 1 and 3. Give each label a column of its own (one-hot) and let the largest win.")
 mistakes.add("more_than_a_half", but(answer=lambda scores, y: mean(scores[range(len(y)), y] > 0.5)),
@@ -161,6 +185,8 @@ mistakes.add("count", but(answer=lambda scores, labels: len(labels) * accuracy(s
 def divided_by_all_rows(features, labels, held_out):
     return linear_probe(features, labels, held_out) * held_out / len(labels)
 
+mistakes.add("tensor_in_64_bits", but(answer=lambda scores, labels: tensor(accuracy(scores, labels), dtype=torch.float64)),
+    "You return a tensor with one number. `.item()` or `float()` makes it a plain one.")
 mistakes.add("tensor", but(answer=lambda scores, labels: tensor(accuracy(scores, labels))),
     "You return a tensor with one number. `.item()` or `float()` makes it a plain one.")
 mistakes.add("which_are_right", but(answer=lambda scores, labels: scores.argmax(-1) == labels),
@@ -197,8 +223,12 @@ def standardised_in_place(features, labels, held_out):
     return linear_probe(features, labels, held_out)
 
 
-def clusters(centres, rows, held_out, names=None, scale=1.0, offset=0.0, shares=None, dtype=torch.float32, noise=0):
-    """Features within 0.2 of their label's centre, so that any sensible classifier agrees; `noise` more say nothing.
+def clusters(
+    centres, rows, held_out, names=None, scale=1.0, offset=0.0, shares=None, dtype=torch.float32, noise=0, still=0
+):
+    """Features within 0.2 of their label's centre, so that any sensible classifier agrees.
+
+    Before them stand `noise` more that say nothing, and behind them `still` more that are always the same.
 
     Of the held-out labels, a third or fewer, but at least one, are changed to the next label.
     """
@@ -210,7 +240,7 @@ def clusters(centres, rows, held_out, names=None, scale=1.0, offset=0.0, shares=
         label = kinds[torch.arange(rows) % len(kinds)]
         label = torch.cat([label[torch.randperm(fitted, generator=generator)], label[fitted:]])
         features = centres[label] + 0.4 * torch.rand(rows, centres.size(1), generator=generator) - 0.2
-        features = torch.cat([torch.rand(rows, noise, generator=generator) - 0.5, features], 1)
+        features = torch.cat([torch.rand(rows, noise, generator=generator) - 0.5, features, torch.ones(rows, still)], 1)
         changed = int(torch.randint(1, max(2, held_out // 3 + 1), (), generator=generator))
         places = fitted + torch.randperm(held_out, generator=generator)[:changed]
         label[places] = (label[places] + 1) % len(centres)
@@ -237,6 +267,7 @@ def mostly_one(generator):
 
 TRIANGLE = [[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]
 SQUARE = [[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]
+CIRCLE = [[2 * math.cos(k * math.pi / 4), 2 * math.sin(k * math.pi / 4)] for k in range(8)]
 CORNERS = (2.0 * torch.eye(5)).tolist()
 exercise = Exercise(
     reference=linear_probe,
@@ -249,6 +280,8 @@ exercise = Exercise(
         Case("features of different sizes", **clusters(CORNERS, 100, 20, scale=[100.0, 10.0, 1.0, 0.1, 0.03])),
         Case("small features, and a label that is rare", **clusters(TRIANGLE, 88, 16, scale=0.01, shares=[6, 1, 1])),
         Case("features of a ten-thousandth", **clusters(TRIANGLE, 88, 16, scale=1e-4, shares=[6, 1, 1])),
+        Case("eight classes on a circle, each score below a half", **clusters(CIRCLE, 160, 40)),
+        Case("a feature that never changes", **clusters(TRIANGLE, 60, 12, still=1)),
         Case("more features than matter", **clusters(CORNERS, 300, 40, noise=12)),
         Case("eighty features before those that matter", **clusters(CORNERS, 800, 100, noise=80)),
         Case("labels 0, 3 and 4", **clusters(TRIANGLE, 50, 10, names=[0, 3, 4])),

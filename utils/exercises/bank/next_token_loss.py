@@ -139,6 +139,14 @@ mistakes.add("without_softmax", but(logs=lambda logits: logits),
     "Your loss is minus the logit of the target, so it can be lowered by raising all logits. Turn them into log-probabilities first.")
 mistakes.add("softmax_over_time", but(logs=lambda logits: logits.log_softmax(1)),
     "Your softmax runs along the sequence. The probabilities of one position sum to one over the vocabulary, the last axis.")
+mistakes.add("probabilities", but(logs=lambda logits: logits.softmax(-1)),
+    "Your loss is minus the probability of the target. The surprise is minus its logarithm: `log_softmax`, or `F.cross_entropy` on the logits.")
+
+@mistakes.program("You reshape the logits so that the vocabulary comes second, which mixes positions and tokens. `mT` or `transpose(1, 2)` turns them; or `flatten(0, 1)` keeps a row for each position.")
+def reshaped(logits, tokens, ignore=-1):
+    B, T, V = logits.shape
+    return F.cross_entropy(logits[:, :-1].reshape(B, V, T - 1), tokens[:, 1:], ignore_index=ignore)
+
 mistakes.add("log_of_softmax", but(logs=lambda logits: logits.softmax(-1).log()),
     "Your softmax and logarithm are taken one after the other: a probability that rounds to zero becomes an infinite loss. `log_softmax` does both at once, safely.")
 mistakes.add("sign_forgotten", but(answer=lambda loss: -loss),

@@ -85,6 +85,14 @@ mistakes.add("one_too_many", but(keep=lambda logits, k: best(logits, min(k + 1, 
     "Your draw is among one token more than top_k. The last one to be kept is the k-th largest.")
 mistakes.add("one_too_few", but(keep=lambda logits, k: logits.where(logits > logits.topk(k).values[:, -1:], -math.inf)),
     "Your draw is among one token fewer than top_k: the k-th largest itself is to be kept.")
+mistakes.add("the_smallest_as_the_limit",
+    but(keep=lambda logits, k: logits.where(logits >= logits.sort().values[:, k - 1, None], -math.inf)),
+    "Your limit is the k-th *smallest* logit, since `sort` begins with the smallest. Take the k-th largest: `topk`, or `descending=True`.")
+
+@mistakes.program("Your temperature has no effect once `top_k` is given. It divides the logits in either case.")
+def temperature_or_top_k(logits, temperature=1.0, top_k=None, generator=None):
+    return in_steps(logits, temperature if top_k is None else 1.0, top_k, generator)
+
 mistakes.add("the_least_likely", but(keep=lambda logits, k: -best(-logits, k, others=math.inf)),
     "You keep the least likely tokens. top_k are the largest logits.")
 mistakes.add("the_first_tokens", but(keep=lambda logits, k: logits[:, :k]),
@@ -120,10 +128,16 @@ mistakes.add("uniform", but(weigh=torch.ones_like),
     "Your draw takes every token equally often. The logits say how likely each one is.")
 mistakes.add("softmax_twice", but(weigh=lambda scores: softmax(softmax(scores))),
     "Your softmax is taken twice, which makes all tokens nearly equal.")
+mistakes.add("softmax_over_rows", but(
+    keep=lambda logits, k: best(logits, k, others=-1e9), weigh=lambda scores: scores.softmax(0)),
+    "Your softmax runs over the batch. Each row's probabilities sum to one over the vocabulary.")
 mistakes.add("softmax_over_the_batch", but(weigh=lambda scores: scores.softmax(0).nan_to_num(0)),
     "Your softmax runs over the batch. Each row's probabilities sum to one over the vocabulary.")
 mistakes.add("logits_as_probabilities", but(weigh=lambda scores: scores),
     "You draw with the logits as probabilities. They may be negative, and they are logarithms: the softmax comes first.")
+mistakes.add("exponential_alone", but(
+    keep=lambda logits, k: best(logits, k), weigh=lambda scores: scores.exp()),
+    "You draw with the exponentials of the logits, which overflow where these are large and vanish where all are low. `softmax` subtracts the largest first.")
 mistakes.add("naive_exponential", but(weigh=lambda scores: scores.exp() / scores.exp().sum(-1, keepdim=True)),
     "Your exponential overflows for large logits. `torch.softmax` subtracts the largest first.")
 mistakes.add("one_for_the_batch", but(draw=lambda shares, generator: drawn(shares[:1], generator).repeat(len(shares))),
@@ -150,7 +164,7 @@ mistakes.add("seed_of_its_own", but(
     "Without a generator your draw is the same at every call. Hand `generator` on as it is: with None, PyTorch draws from its own random numbers.")
 mistakes.add("generator_copied", but(
     draw=lambda shares, g: drawn(shares, g and Generator().manual_seed(g.initial_seed()))),
-    "You make a new generator from the seed of the one that is given, which never moves on: two calls with it draw the same. Draw from the given one itself.")
+    "Every call begins anew from the generator's seed, so two calls with it draw the same. Draw from the given one as it is.")
 mistakes.add("seeds_everything", but(
     draw=lambda shares, g: drawn(shares, g and torch.manual_seed(g.initial_seed()))),
     "Your draw uses or seeds PyTorch's own random numbers, which others use too. Hand the `generator` to the function that draws.")

@@ -259,6 +259,32 @@ def swapped(network, batch):
     said = why_lost(network, batch)
     return {"signal": "tangled", "tangled": "signal"}.get(said, said)
 
+mistakes.add("last_that_holds", but(order=("gradient", "signal", "tangled")),
+    "Of several causes that hold you name the last one found. The first in the order tangled, signal, gradient is wanted: return it as soon as it is found.")
+
+def only_the_last_layer(network, batch):
+    return [batch.code, network.layers[-1](batch.code)]
+
+def tangled_by_the_last(states, network, batch):
+    return tangled(only_the_last_layer(network, batch), network, batch)
+
+def drowned_by_the_last(states, network, batch):
+    return drowned(only_the_last_layer(network, batch), network, batch)
+
+mistakes.add("every_layer_reads_the_code", but(tangled=tangled_by_the_last, signal=drowned_by_the_last),
+    "Every layer of yours reads the code, so only the last one counts. Each reads what the one below it made.")
+
+@mistakes.program("You add the question to the code, below the first layer. It comes in at layer 13: the last state is made of the code alone.")
+def question_below(network, batch):
+    first, *others = network.layers
+    with_question = [lambda code: first(code + batch.question), *others]
+    network = type(network)(layers=with_question, loss=network.loss)
+    return in_steps(network, batch)
+
+mistakes.add("hardly_better_than_chance", but(
+    tangled=lambda states, network, batch: unreadable(states[-1], batch, 0.19),
+    signal=lambda states, network, batch: unreadable(blurred(states[-1], one_per_cent(states, batch)), batch, 0.19)),
+    "You ask whether a probe is hardly better than chance. With some luck it is that where there is nothing to read: draw the line at a half.")
 mistakes.add("at_chance", but(
     tangled=lambda states, network, batch: unreadable(states[-1], batch, 1 / 8),
     signal=lambda states, network, batch: unreadable(blurred(states[-1], one_per_cent(states, batch)), batch, 1 / 8)),
