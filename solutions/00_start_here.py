@@ -203,7 +203,7 @@ progress.table()
 # | [04 The bottleneck](04_the_bottleneck.ipynb) | 70 | a recurrent network without a lookup: what is far, and what does not fit |
 # | [05 Bahdanau attention](05_bahdanau_attention.ipynb) | 105 | a decoder asks the encoder's states at every step |
 # | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 115 | the match becomes a product; every position of a sequence asks, several times at once |
-# | [07 Layer thirteen](07_layer_thirteen.ipynb) | 160 | a late layer asks what the first one knew; what carries it there, and what does not |
+# | [07 Layer thirteen](07_layer_thirteen.ipynb) | 145 | a late layer asks what the first one knew; what carries it there, and what does not |
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
 #
 # ## In short

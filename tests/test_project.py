@@ -54,7 +54,12 @@ def test_the_readme_lists_every_chapter_and_every_module():
 def test_minutes_are_the_same_everywhere():
     start = (ROOT / "solutions" / "00_start_here.py").read_text(encoding="utf-8")
     for path in sorted((ROOT / "solutions").glob("*.py")):
-        minutes = re.search(r"\*\*(\d+) minutes\.\*\*", path.read_text(encoding="utf-8"))[1]
+        text = path.read_text(encoding="utf-8")
+        minutes, further = re.search(
+            r"\*\*(\d+) minutes(?:\.\*\*|\*\*, and (\d+) for what is called Further\.)", text
+        ).groups()
+        parts = re.findall(r"^# ## Further · .+  \((\d+) minutes\)$", text, re.M)
+        assert int(further or 0) == sum(map(int, parts))
         assert f"(chapters/{path.stem}.ipynb) | {minutes} |" in README
         assert path.stem == "00_start_here" or f"({path.stem}.ipynb) | {minutes} |" in start
 
@@ -96,7 +101,9 @@ MAY_IMPORT = {
     "models": {"attention", "data"},
     "training": {"models", "data", "waiting", "whole_files"},
     "exercises": {"attempts", "attention", "models"},
-    "notebooks": {"exercises"},
+    "minutes": set(),
+    "notebooks": {"exercises", "minutes"},
+    "told": {"data", "models", "training"},
     "progress": {"exercises"},
     "checks": {"exercises", "attempts", "progress"},
     "predictions": {"progress", "widgets"},

@@ -175,7 +175,7 @@ def test_a_matrix_has_its_zero_in_the_middle_of_the_colours():
 
 def test_a_transformers_stream_has_two_branches_in_each_block():
     drawn = [text.get_text() for text in plots.residual_stream(layers=3).texts]
-    assert [drawn.count(part) for part in ("attention", "network", "norm", "+")] == [3, 3, 6, 6]
+    assert [drawn.count(part) for part in ("attention", "MLP", "norm", "+")] == [3, 3, 6, 6]
     assert {"block 1", "block 2", "block 3"} <= set(drawn)
 
 

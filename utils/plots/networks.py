@@ -89,7 +89,7 @@ def residual_stream(layers: int = 2) -> Axes:
     for branch in range(2 * layers):
         start = 0.5 + 1.3 * branch
         ax.plot([start, start, start + 0.9, start + 0.9], [0, 1, 1, 0.1], color=GREY, linewidth=1.3, zorder=0)
-        for height, words in [(0.45, "norm"), (1, "network" if branch % 2 else "attention")]:
+        for height, words in [(0.45, "norm"), (1, "MLP" if branch % 2 else "attention")]:
             box = {"boxstyle": "round", "facecolor": PAPER, "edgecolor": INK, "linewidth": 0.8}
             place = start + (0.45 if height == 1 else 0)
             ax.text(place, height, words, ha="center", va="center", bbox=box)

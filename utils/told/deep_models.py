@@ -1,12 +1,13 @@
 """What chapter 08 tells of models that it does not train."""
 
+import dataclasses
 import lzma
 import re
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from utils import data, training
 from utils.training import presets
@@ -18,14 +19,14 @@ SEEDS, OTHER_SEEDS = (0, 1, 2), (10, 20, 30)
 Start = Callable[[nn.Module], None]  # changes how a new language model starts
 
 
-def chapter() -> ModuleType:
+def chapter() -> Any:
     """The chapter's functions, with its small model."""
     here = defined_in(HERE, "rates")
     here.device, here.preset = torch.device("cpu"), presets.PRESETS["cpu"]
     return here
 
 
-def small_model(here: ModuleType, text: data.SourceCode, seed: int, start: Start | None = None) -> nn.Module:
+def small_model(here: Any, text: data.SourceCode, seed: int, start: Start | None = None) -> nn.Module:
     """The chapter's language model, trained on its text, from this seed."""
     torch.manual_seed(seed)
     model = here.preset.build(here.LanguageModel)
@@ -35,13 +36,13 @@ def small_model(here: ModuleType, text: data.SourceCode, seed: int, start: Start
     return model
 
 
-def held_out_bits(here: ModuleType, text: data.SourceCode, seed: int, start: Start | None = None) -> float:
+def held_out_bits(here: Any, text: data.SourceCode, seed: int, start: Start | None = None) -> float:
     """What that model needs per byte of files that it has not seen."""
     model = small_model(here, text, seed, start)
     return presets.bits_per_byte(model, text.held_out, here.preset.context, here.text_loss)
 
 
-def recalled(here: ModuleType, model: nn.Module, rate: float = 5e-3, seed: int = 0, steps: int = 350) -> float:
+def recalled(here: Any, model: nn.Module, rate: float = 5e-3, seed: int = 0, steps: int = 350) -> float:
     """The share of right answers on new sequences, after training."""
     here.learn_recall(f"recall, seed {seed}", model, rate, seed, steps)
     tokens, answers = data.associative_recall(500, torch.Generator().manual_seed(1))
@@ -56,7 +57,7 @@ def from_seed(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
 
 @told(
     HERE,
-    "With seeds 10, 20 and 30 it was 2.74, 2.73 and 2.68 on the held-out files.",
+    "With seeds 10, 20 and 30 it was 2.77, 2.73 and 2.67 on the held-out files.",
     60,
     {"bits per byte": (2.6, 2.8)},
 )
@@ -75,9 +76,27 @@ def compressor_that_has_read() -> Measured:
 
 @told(
     HERE,
-    "In six texts of each, 51 % of the words of three letters or more occur in the training text at 0.6, and 21 % at 1.",
+    "with twice the steps it needed 2.4 bits, and xz with only 4 KiB to look back in needs 2.03",
+    60,
+    {"the model, 900 steps": (2.3, 2.5), "xz, 4 KiB": (1.95, 2.1)},
+)
+def twice_the_steps() -> Measured:
+    here, text = chapter(), data.source_code()
+    here.preset = dataclasses.replace(here.preset, steps=2 * here.preset.steps)
+    near = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 4096}]
+    compressed = lzma.compress(bytes(text.held_out.tolist()), filters=near)
+    return {
+        "the model, 900 steps": held_out_bits(here, text, 0),
+        "xz, 4 KiB": 8 * len(compressed) / len(text.held_out),
+    }
+
+
+@told(
+    HERE,
+    "In six texts of each, 53 % of the words of three letters or more occur in the training text at 0.6, and 25 % at "
+    "1.",
     30,
-    {"at 0.6": (0.4, 0.62), "at 1": (0.13, 0.3)},
+    {"at 0.6": (0.35, 0.65), "at 1": (0.15, 0.35)},
 )
 def words_that_occur() -> Measured:
     here, text = chapter(), data.source_code()
@@ -97,7 +116,7 @@ STARTS: dict[str, tuple[str, ...]] = {  # which of the three start at random
     "all at zero": (),
     "head at zero": ("W_o", "down"),
     "down at zero": ("head", "W_o"),
-    "none at zero": ("head", "W_o", "down"),
+    "nothing at zero": ("head", "W_o", "down"),
 }
 
 
@@ -114,9 +133,14 @@ def at_random(names: tuple[str, ...]) -> Start:
 
 @told(
     HERE,
-    "held-out bits after training",
+    "| `head` | 2.63, 2.66, 2.66 | .14, .14, .14 |",
     240,
-    {"all at zero": (2.6, 3), "head at zero": (2.55, 2.75), "down at zero": (2.45, 2.7), "none at zero": (2.45, 2.65)},
+    {
+        "all at zero": (2.6, 3),
+        "head at zero": (2.55, 2.75),
+        "down at zero": (2.45, 2.7),
+        "nothing at zero": (2.45, 2.65),
+    },
 )
 def starts_on_text() -> Measured:
     here, text = chapter(), data.source_code()
@@ -127,12 +151,13 @@ def starts_on_text() -> Measured:
 
 @told(
     HERE,
-    "recall after 350 steps",
+    "| nothing | 2.55, 2.54, 2.57 | 1.00, 1.00, 1.00 |",
     90,
-    {"all at zero": (0, 0.25), "head at zero": (0, 0.25), "down at zero": (0.95, 1), "none at zero": (0.95, 1)},
+    {"all at zero": (0, 0.25), "head at zero": (0, 0.25), "down at zero": (0.95, 1), "nothing at zero": (0.95, 1)},
 )
 def starts_on_recall() -> Measured:
-    here, found = chapter(), {}
+    here = chapter()
+    found: dict[str, list[float]] = {}
     for name, names in STARTS.items():
         found[name] = []
         for seed in SEEDS:
@@ -142,15 +167,34 @@ def starts_on_recall() -> Measured:
     return found
 
 
-@told(HERE, "with all at zero two layers had .14 after 1,200 steps", 20, {"two layers": (0, 0.25)})
+@told(
+    HERE,
+    "with a rate of 2e-3 and 1,200 steps, and the head alone at zero, one of three seeds had it. With all at zero two "
+    "layers had .14 after 1,200 steps.",
+    150,
+    {"head at zero, right": (0.1, 1), "head at zero, seeds that have it": (1, 3), "all at zero": (0, 0.25)},
+)
 def zeros_longer() -> Measured:
-    here = chapter()
-    return {"two layers": recalled(here, from_seed(0, lambda: here.LanguageModel(64, 64, 1, 2, 24)), steps=1200)}
+    here, shares = chapter(), []
+
+    def build(names: tuple[str, ...]) -> nn.Module:
+        model = here.LanguageModel(64, 64, 1, 2, 24)
+        at_random(names)(model)
+        return model
+
+    for seed in SEEDS:
+        model = from_seed(seed, lambda: build(STARTS["head at zero"]))
+        shares.append(recalled(here, model, 2e-3, seed, 1200))
+    return {
+        "head at zero, right": shares,
+        "head at zero, seeds that have it": sum(share > 0.9 for share in shares),
+        "all at zero": recalled(here, from_seed(0, lambda: build(())), steps=1200),
+    }
 
 
 @told(
     HERE,
-    "with seeds 1 and 2 two layers had 1.00",
+    "with seeds 1 and 2 two layers had 1.00, the other three kinds .19 to .21",
     60,
     {"two layers": (0.95, 1), "one layer": (0.15, 0.3), "GRU": (0.15, 0.3), "LSTM": (0.15, 0.3)},
 )
@@ -190,15 +234,18 @@ def closed_gates() -> Measured:
 
 @told(
     HERE,
-    "At the recurrent networks' rate two layers had .20 too, and with a rate of 2e-3 they had .86 after 300 steps.",
-    15,
-    {"rate 1e-2": (0.1, 0.35), "rate 2e-3, 300 steps": (0.6, 1)},
+    "At the recurrent networks' rate two layers had .20 too, and with a rate of 2e-3 they had .47 to .88 after 300 "
+    "steps, over six seeds.",
+    60,
+    {"rate 1e-2": (0.1, 0.35), "rate 2e-3, 300 steps": (0.35, 1)},
 )
 def other_rates() -> Measured:
     here = chapter()
     return {
         "rate 1e-2": recalled(here, from_seed(0, lambda: here.attentive(2)), 1e-2),
-        "rate 2e-3, 300 steps": recalled(here, from_seed(0, lambda: here.attentive(2)), 2e-3, steps=300),
+        "rate 2e-3, 300 steps": [
+            recalled(here, from_seed(seed, lambda: here.attentive(2)), 2e-3, seed, steps=300) for seed in range(6)
+        ],
     }
 
 
@@ -212,6 +259,34 @@ def wider_gru() -> Measured:
     here = chapter()
     model = from_seed(0, lambda: here.Recurrent(nn.GRU, width=256))
     return {"GRU, width 256, 4,200 steps": recalled(here, model, here.rates["GRU"], steps=4200)}
+
+
+@told(
+    HERE,
+    "with two pairs, which would fit easily, they do no better than the most frequent value either",
+    25,
+    {"GRU": (0.4, 0.65), "LSTM": (0.4, 0.65), "the most frequent value": (0.45, 0.6)},
+)
+def two_pairs() -> Measured:
+    here = chapter()
+    found: dict[str, list[float]] = {}
+    tokens, answers = data.associative_recall(500, torch.Generator().manual_seed(1), pairs=2)
+
+    def sequences(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(seed)
+        while True:
+            yield data.associative_recall(64, generator, pairs=2)
+
+    here.sequences = sequences
+    for name, kind in {"GRU": nn.GRU, "LSTM": nn.LSTM}.items():
+        found[name] = []
+        for seed in SEEDS:
+            model = from_seed(seed, lambda: here.Recurrent(kind))  # noqa: B023
+            here.learn_recall(f"{name}, two pairs", model, here.rates[name], seed)
+            with torch.no_grad():
+                found[name].append(here.answered(model, tokens, answers)[1])
+    most_frequent = tokens[:, 1:4:2].mode(-1).values
+    return found | {"the most frequent value": (answers == most_frequent[:, None]).float().mean().item()}
 
 
 @told(
@@ -235,7 +310,7 @@ def one_layer_more() -> Measured:
     }
 
 
-def recognised(here: ModuleType, places: bool, seed: int, steps: int, digits: tuple) -> tuple[float, float]:
+def recognised(here: Any, places: bool, seed: int, steps: int, digits: tuple) -> tuple[float, float]:
     """The share of digits that a picture model recognises, of those learned from and of those held out."""
     learned, held_out = digits
     viewer = from_seed(seed, lambda: here.PictureModel(places))

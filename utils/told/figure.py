@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 Range = tuple[float, float]  # the lowest and the highest value that the sentence allows
@@ -54,7 +55,7 @@ def told(chapter: str, sentence: str, seconds: int, expected: dict[str, Range]) 
     return enter
 
 
-def defined_in(chapter: str, *assigned: str) -> ModuleType:
+def defined_in(chapter: str, *assigned: str) -> Any:
     """What the chapter imports and defines, and of its variables those that are named; nothing else of it is run.
 
     A figure uses the chapter's own functions, so it measures what the text talks about. Their global names are those of

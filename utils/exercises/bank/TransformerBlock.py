@@ -1,4 +1,4 @@
-"""A block of a transformer: attention and a small network, each added to what it has read."""
+"""A block of a transformer: attention and an MLP, each added to what it has read."""
 
 import torch
 from torch import eye, nn, tensor, zeros
@@ -108,7 +108,7 @@ mistakes.add("PostNorm", but(
 mistakes.add("NormAfterTheBranch", but(
     attend=lambda self, x, *how: x + self.norm_1(self.attention(x, *how)),
     think=lambda self, x: x + self.norm_2(self.network(x))),
-    "Your norms are at the end of the branches. Each belongs at the beginning: norm, then attention or network, then the sum.")
+    "Your norms are at the end of the branches. Each belongs at the beginning: norm, then attention or MLP, then the sum.")
 mistakes.add("NormedStream", but(
     attend=lambda self, x, *how: self.norm_1(x) + self.found(x, *how),
     think=lambda self, x: self.norm_2(x) + self.thought(x)),
@@ -116,7 +116,7 @@ mistakes.add("NormedStream", but(
 mistakes.add("NormedStreamBeforeTheAttention", but(attend=lambda self, x, *how: self.norm_1(x) + self.found(x, *how)),
     "Your first sum adds to the normed x. Norm what the attention *reads*; what it is added to stays as it was.")
 mistakes.add("NormedStreamBeforeTheNetwork", but(think=lambda self, x: self.norm_2(x) + self.thought(x)),
-    "Your second sum adds to the normed x. Norm what the network *reads*; what it is added to stays as it was.")
+    "Your second sum adds to the normed x. Norm what the MLP *reads*; what it is added to stays as it was.")
 mistakes.add("AnotherNormAtTheEnd", but(think=lambda self, x: self.norm_2(x + self.thought(x))),
     "Your result goes through a norm once more. Return the second sum as it is.")
 mistakes.add("NoResiduals", but(both=lambda self, x, *how: self.thought(self.found(x, *how))),
@@ -124,24 +124,24 @@ mistakes.add("NoResiduals", but(both=lambda self, x, *how: self.thought(self.fou
 mistakes.add("NoResidualAroundAttention", but(attend=lambda self, x, *how: self.found(x, *how)),
     "Your attention's result replaces x. Add it to x instead.")
 mistakes.add("NoResidualAroundNetwork", but(think=lambda self, x: self.thought(x)),
-    "Your network's result replaces x. Add it to x instead.")
+    "Your MLP's result replaces x. Add it to x instead.")
 mistakes.add("InputAddedTwice", but(both=lambda self, x, *how: self.think(self.attend(x, *how)) + x),
     "Your input is added once more at the end. The sum after the attention carries it already.")
 mistakes.add("SecondSumFromTheInput", but(both=lambda self, x, *how: x + self.thought(self.attend(x, *how))),
-    "Your network's result is added to the block's input, so what the attention has found is lost. Add it to the sum after the attention.")
+    "Your MLP's result is added to the block's input, so what the attention has found is lost. Add it to the sum after the attention.")
 mistakes.add("NetworkReadsTheLookupAlone",
     but(both=lambda self, x, *how: self.attend(x, *how) + self.thought(self.found(x, *how))),
-    "Your network reads the attention's result alone. It reads the sum of x and that.")
+    "Your MLP reads the attention's result alone. It reads the sum of x and that.")
 mistakes.add("Parallel", but(both=lambda self, x, *how: self.attend(x, *how) + self.thought(x)),
-    "Your network reads the block's input, side by side with the attention. Here it comes after: it reads the sum of x and what the attention found.")
+    "Your MLP reads the block's input, side by side with the attention. Here it comes after: it reads the sum of x and what the attention found.")
 mistakes.add("NetworkFirst", but(both=lambda self, x, *how: self.attend(self.think(x), *how)),
-    "Your network comes before the attention. First look up, then think.")
+    "Your MLP comes before the attention. First look up, then think.")
 mistakes.add("FirstNormForBoth", but(thought=lambda self, x: self.network(self.norm_1(x))),
-    "Your `norm_1` stands before both parts. The network has a norm of its own.")
+    "Your `norm_1` stands before both parts. The MLP has a norm of its own.")
 mistakes.add("NormsSwapped", but(
     found=lambda self, x, *how: self.attention(self.norm_2(x), *how),
     thought=lambda self, x: self.network(self.norm_1(x))),
-    "Your norms have changed places: `norm_1` belongs to the attention, `norm_2` to the network.")
+    "Your norms have changed places: `norm_1` belongs to the attention, `norm_2` to the MLP.")
 mistakes.add("NormsUnused", but(
     found=lambda self, x, *how: self.attention(x, *how),
     thought=lambda self, x: self.network(x)),
@@ -149,7 +149,7 @@ mistakes.add("NormsUnused", but(
 mistakes.add("FirstNormUnused", but(found=lambda self, x, *how: self.attention(x, *how)),
     "Your attention reads x as it is. It should read `norm_1(x)`.")
 mistakes.add("SecondNormUnused", but(thought=lambda self, x: self.network(x)),
-    "Your network reads x as it is. It should read `norm_2(x)`.")
+    "Your MLP reads x as it is. It should read `norm_2(x)`.")
 mistakes.add("OneNorm", but(norms=lambda self, d_model: [nn.RMSNorm(d_model)] * 2),
     "Your two norms are one and the same module. Make two, each with a weight of its own.")
 mistakes.add("LayerNorms", but(norms=lambda self, d_model: (nn.LayerNorm(d_model), nn.LayerNorm(d_model))),
@@ -187,11 +187,11 @@ class SeedsItself(InSteps):
 mistakes.add("Dropout", but(network=lambda self, x: F.dropout(InSteps.network(self, x), 0.1, self.training)),
     "Your block gives something else in train() than in eval() mode, as dropout makes it do. Many models have that; here there is none.")
 mistakes.add("NoRelu", but(network=lambda self, x: self.down(self.up(x))),
-    "Your network has no ReLU between its layers: two linear maps in a row are one.")
+    "Your MLP has no ReLU between its layers: two linear maps in a row are one.")
 mistakes.add("Gelu", but(network=lambda self, x: self.down(F.gelu(self.up(x)))),
-    "Your network uses GELU. Many models do; here it is ReLU.")
+    "Your MLP uses GELU. Many models do; here it is ReLU.")
 mistakes.add("Tanh", but(network=lambda self, x: self.down(torch.tanh(self.up(x)))),
-    "Your network uses tanh. Here it is ReLU.")
+    "Your MLP uses tanh. Here it is ReLU.")
 mistakes.add("ReluAtTheEnd", but(network=lambda self, x: F.relu(self.down(self.up(x)))),
     "Your ReLU comes after `down`: it belongs between the layers, and what is added to x may be negative.")
 mistakes.add("ReluAtBothLayers", but(network=lambda self, x: F.relu(self.down(F.relu(self.up(x))))),
@@ -257,7 +257,7 @@ exercise = Exercise(
     cases=[
         Case("what it is made of, d_model 4, 2 heads, d_hidden 6, and how it starts", sizes=(4, 2, 6)),
         Case("a new block gives back its input", sizes=(4, 2, 6), x=normal(2, 3, 4)),
-        Case("the network alone, by hand: (2, 2) is normed to (1, 1), goes up to (2, -2) and comes down as (2, 20)",
+        Case("the MLP alone, by hand: (2, 2) is normed to (1, 1), goes up to (2, -2) and comes down as (2, 20)",
             sizes=(2, 1, 2), x=tensor([[[2.0, 2.0]]]), **NETWORK_BY_HAND),
         Case("the attention alone, by hand: the mean of the normed (1, 1) and (1, -1), as far as may be seen",
             sizes=(2, 1, 2), x=tensor([[[2.0, 2.0], [3.0, -3.0]]]), **LOOKUP_BY_HAND),
