@@ -133,7 +133,7 @@ predict.answer(
 
 # %% exercise="gradient_by_layer"
 def gradient_by_layer(model, x, loss):
-    """(L + 1,), of x's type: at x and after each layer, the mean over the batch of the norm of the gradient there.
+    """(L + 1,), of x's type: at x and after each layer, the batch's mean of the norm of the gradient there.
 
     model is a list of functions (B, D) -> (B, D'), x (B, D), loss(output) a number, whose gradient is meant.
     The result carries no gradient.
@@ -227,8 +227,8 @@ for name in ("orthogonal", "ReLU", "LayerNorm", "residual"):
 # %%
 predict.answer(
     "it shrinks as well",
-    "because a plain layer, as it starts, shrinks nearly all that passes it, in either direction. So the two come "
-    "together here, and *seeing one of them does not say which one does the harm*.",
+    "because a plain layer, as it starts, shrinks nearly all that passes it, in either direction. So the two "
+    "come together here, and *seeing one of them does not say which one does the harm*.",
 )
 
 # %% [markdown]
@@ -513,7 +513,8 @@ for name, carry in zip(("orthogonal", *names), (None, vanishing_gradient, vanish
 for name, shares in by_sgd.items():
     print(f"{name:30} by SGD", [f"{share:.3f}" for share in shares.tolist()])
 claim("by SGD, too, a vanished gradient costs little: over 85 % right", by_sgd[names[0]].min() > 0.85)
-claim("under fifteen points less than without a gate", by_sgd["orthogonal"].mean() - by_sgd[names[0]].mean() < 0.15)
+cost = by_sgd["orthogonal"].mean() - by_sgd[names[0]].mean()
+claim("under fifteen points less than without a gate", cost < 0.15)
 claim("and a vanished signal loses the table", by_sgd[names[1]].max() < 0.5)
 
 # %% [markdown]
@@ -568,7 +569,7 @@ for seed in seeds:
         up = spreads_of(network)[12] / spreads_of(network)[0]
         own = left_of_the_table(network, [12], as_read=False).mean()
         print(f"{word:>6} training: {up:.4f}, {own:.2f}", end="; " if word == "before" else "\n")
-    claim("the signal has grown a hundredfold, and a line reads less of the table than before", up > 0.1 and own < 0.5)
+    claim("the signal has grown a hundredfold, and a line reads less of the table", up > 0.1 and own < 0.5)
 
 # %% [markdown]
 # The signal is back, and the table is not in it. So the size explains how the trouble begins, and not all of how it ends: the state that training enlarges holds something else.
@@ -792,7 +793,7 @@ attend_to_input = check("attend_to_input", attend_to_input)
 
 # %%
 predict(
-    "Plain layers, and a lookup in the input at layer 13: what will be right, and what will be in the state below?",
+    "Plain layers, and a lookup in the input at layer 13: what comes out, and what is in the state below?",
     "right, and the table in the state", "right, and no table in the state", "still at chance",
 )
 
@@ -900,7 +901,8 @@ claim("the residual network has looked it up before layer 13", answers["residual
 #
 # "At any time", says the thought. In shallower networks, asked at layer 4 of seven, or at layer 8 of eleven, plain layers alone had everything right. At layer 13 they need one of the ways: at layer 13 of sixteen a skip had 1.00, and attention over depth .86 to .97.
 # A lookup before *every* layer, in all that was given below and in place of the sum, trains as well: with its own query and three slots everything was right, as with the sum; with a question handed in and four slots .43 to .46, where the sum has 1.00.
-#
+
+# %% [markdown]
 # ## When carrying is hard: noise
 #
 # "Or get too noisy", says the thought. Take residual networks, a table of **eight**, and let each of the twelve layers below add noise of a fifth of its state's size, in training and in the test. The question is handed in again. All have the *same reader*, your `attend_to_input`, and differ in where its values come from:
@@ -1030,7 +1032,7 @@ plots.curves(some_layers, agreed, "layer", "agreement of gradients", ylim=(0, 0.
 # %%
 lowest, upper = [each[0] for each in agreed.values()], [each[3:].mean() for each in agreed.values()]
 claim("layer 1: a vanished gradient agrees at least half as well as the control", lowest[1] > 0.5 * lowest[0])
-claim("layers 12 and 16: with a vanished signal gradients agree less than in the control", upper[2] < 0.8 * upper[0])
+claim("layers 12 and 16: with a vanished signal gradients agree less", upper[2] < 0.8 * upper[0])
 
 # %% [markdown]
 # So a small gradient is not a noisy one. Gradients do become noisy where the signal has vanished, above the layers that have lost it, and they do so in the course of training: at the start they agree as well as the control's. Whether that is why the network does not learn, or a sign that it does not, was not tested.
@@ -1159,6 +1161,8 @@ predict.score()
 # <details><summary>ReLU with He's start: the gradient at layer 0 is nearly as large as at layer 16. Why does the network still not answer?</summary>On the way up the table gets tangled: at layer 12 a probe is right three times in ten, where a guess is right once in eight. Gradients that arrive do not mean that information does.</details>
 # <details><summary>A colleague says: "It failed because of vanishing gradients." Which two runs would you ask for?</summary>One in which the gradient vanishes and the signal does not, and one the other way round. A frozen lower half is the sharpest form of the first: there no gradient is needed at all.</details>
 # <details><summary>How can the answer be right when the probe at layer 12 is at chance?</summary>The answer was not in the state. The question, added at layer 13, made the query, and the lookup fetched the value from the input.</details>
+
+# %% [markdown]
 # <details><summary>A residual network answers .21 on a table of sixteen, attention to the input 1.0. Has depth lost the table?</summary>That comparison cannot tell: four layers without any distance may fail as well, since ordinary layers are bad at picking one of sixteen. Compare the same reader, or the same depth, and change one thing.</details>
 # <details><summary>What does attention over depth do with a query of zero, and what must happen then?</summary>All scores are zero, all weights equal: it returns the mean of the layers, and each of them gets a gradient in one step. Then the query has to learn which layers to prefer: in a mean of thirteen, the one that has the table is small.</details>
 # <details><summary>Your network is trained on new data and has forgotten the old. Will an attention layer help?</summary>Not as such. What was forgotten was in the weights, and the attention layer's own maps are weights as well. Mix stored old examples into the training.</details>

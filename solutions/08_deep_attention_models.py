@@ -67,28 +67,30 @@ class SelfAttention(nn.Module):
     def __init__(self, d_model, heads):
         super().__init__()
         self.heads = heads
-        self.W_q = nn.Linear(d_model, d_model, bias=False)
-        self.W_k = nn.Linear(d_model, d_model, bias=False)
-        self.W_v = nn.Linear(d_model, d_model, bias=False)
-        self.W_o = nn.Linear(d_model, d_model, bias=False)
+        self.W_q, self.W_k, self.W_v, self.W_o = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def project(self, x, positions):
-        split = (W(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for W in (self.W_q, self.W_k, self.W_v))
-        query, key, value = split  # (B, heads, T, Dk)
+        maps = (self.W_q, self.W_k, self.W_v)
+        query, key, value = (W(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for W in maps)
         if positions is not None:
             query, key = rotary(query, positions), rotary(key, positions)
-        return query, key, value
+        return query, key, value  # (B, heads, T, Dk) each
 
     def forward(self, x, positions=None, causal=False):
         context = F.scaled_dot_product_attention(*self.project(x, positions), is_causal=causal)
         return self.W_o(context.transpose(1, 2).flatten(2))  # (B, T, d_model)
 
-    def weights(self, x, positions=None, causal=False):
-        query, key, _ = self.project(x, positions)
-        scores = query @ key.mT / math.sqrt(query.size(-1))  # (B, heads, T, T)
-        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
-        return (scores.masked_fill(later, -torch.inf) if causal else scores).softmax(-1)
 
+# %%
+def weights(self, x, positions=None, causal=False):
+    """The weights (B, heads, T, T) behind it: a method, too."""
+    query, key, _ = self.project(x, positions)
+    scores = query @ key.mT / math.sqrt(query.size(-1))
+    later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+    return (scores.masked_fill(later, -torch.inf) if causal else scores).softmax(-1)
+
+
+SelfAttention.weights = weights
 
 # %%
 fast, known = SelfAttention(d_model=12, heads=3), models.MultiHeadAttention(d_model=12, heads=3)
@@ -389,9 +391,13 @@ if name == "cpu":
 # %% [markdown]
 # So it is the files that differ, and not what the model has read: on other stretches of the training files it is nearly as good as the curve. (The curve itself is the loss on text that it had not read yet: each batch is asked before it is learned from.) A gap between training and held-out text is a sign of learning by heart only if nothing else differs between the two.
 #
-# (With seeds 10, 20 and 30 it was 2.77, 2.73 and 2.67 on the held-out files.) Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood, and this model sees 64 bytes; but most of the gap is not that, for with twice the steps it needed 2.4 bits, and xz with only 4 KiB to look back in needs 2.03.
+# (With seeds 10, 20 and 30 it was 2.77, 2.73 and 2.67 on the held-out files.)
+
+# %% [markdown]
+# Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood, and this model sees 64 bytes; but most of the gap is not that, for with twice the steps it needed 2.4 bits, and xz with only 4 KiB to look back in needs 2.03.
 # (xz has seen no training text. When it had read that first, it needed 1.31 bits.) What a larger model makes of the same text is for your GPU to find out.
-#
+
+# %% [markdown]
 # ## Let it write
 #
 # The model gives probabilities. To write, draw a token, append it, ask again.
@@ -560,6 +566,7 @@ def answered(model, tokens, answers):
     return logits, (logits.argmax(-1) == answers).float().mean().item()
 
 
+# %%
 def sequences(seed):
     generator = torch.Generator().manual_seed(seed)
     while True:
@@ -614,8 +621,8 @@ claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], ri
 # %%
 predict.answer(
     "two layers of attention only",
-    "and it comes suddenly, after a hundred steps without a sign. What the second layer adds is the matter of the "
-    "next cells.",
+    "and it comes suddenly, after a hundred steps without a sign. What the second layer adds is the matter of "
+    "the next cells.",
 )
 
 # %% [markdown]
@@ -912,6 +919,7 @@ class PictureModel(nn.Module):
         return self.head(self.norm(x.mean(1)))  # the mean over the patches
 
 
+# %%
 def digit_loss(model, patches, digit):
     return F.cross_entropy(model(patches), digit)
 
@@ -987,6 +995,8 @@ predict.score()
 # <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, a missing norm, or targets that are not what you think.</details>
 # <details><summary>Why may <code>W_o</code> and <code>down</code> start at zero, but not every map of a block?</summary>The two write into the stream; at zero, a new block is the identity, and they still get a gradient, since what they are multiplied with is not zero. If <code>up</code> with its bias were zero as well, the hidden layer would be zero: no gradient for the matrix of <code>down</code>, and none through <code>down</code> for <code>up</code>. Neither map would ever move.</details>
 # <details><summary>Why can one lookup not answer "what stood behind this key"?</summary>A lookup goes by content and, with rotary positions, by distance; the place of the value is neither. It has the value's content, and stands at a distance that is another one for every question. Somebody has to write "I come after K" there first: a layer before it, or whoever makes the keys.</details>
+
+# %% [markdown]
 # <details><summary>You put a head with sharp weights out of action, and nothing gets worse. What follows?</summary>That these answers do not rest on it, in this model. It does look where its weights say; but what it finds is not used here, or another part finds it too.</details>
 # <details><summary>Why does a model learn from a whole stretch in one pass, and write a byte at a time?</summary>In training all tokens are there, so each position can be given the right ones before it, all at once. In writing, the next token has to be drawn before the one after it can be asked for.</details>
 # <details><summary>A friend's model needs 1.2 bits per byte on this text, xz 1.6. Does it understand Python?</summary>It predicts this kind of text better than xz does. Ask what it was trained on (the library itself is on the web), and whether the held-out files were really held out.</details>

@@ -73,7 +73,7 @@ def _tasks(cells: list[dict]) -> Iterator[Task]:
 
 def _questions(cells: list[dict]) -> list[tuple[str, str]]:
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    quizzes = [quiz[1] for quiz in map(QUIZ.search, texts) if quiz]
+    quizzes = QUIZ.findall("\n\n".join(texts))  # a long one goes on in a second cell
     return [(question, answer) for quiz in quizzes for question, answer in QUESTION.findall(quiz)]
 
 

@@ -202,13 +202,8 @@ mistakes.add("values_alike", but(weights=lambda block: block.attention.W_v.weigh
     "With 'weights', you have changed the values. What is carried stays as it was; only how much is taken from where becomes even.")
 mistakes.add("queries_of_ones", but(weights=lambda block: block.attention.W_q.weight.data.fill_(1)),
     "With 'weights', you fill `W_q` with ones: a query is then the same number everywhere, and scores still differ from key to key. All scores are alike where the query is zero.")
-
-def fill_both(block):
-    with torch.no_grad():
-        block.attention.W_q.weight.fill_(1)
-        block.attention.W_k.weight.fill_(1)
-
-mistakes.add("queries_and_keys_of_ones", but(weights=fill_both),
+mistakes.add("queries_and_keys_of_ones", but(weights=lambda block:
+    [parameter.data.fill_(1) for name, parameter in block.attention.named_parameters() if name[:3] in ("W_q", "W_k")]),
     "With 'weights', you fill `W_q` and `W_k` with ones: the scores still differ with what stands at each position. All scores are alike where the query is zero.")
 mistakes.add("even_is_off", but(weights=nothing_found),
     "With 'weights', the attention adds nothing. It should still add, namely the mean of the values that a position sees.")
