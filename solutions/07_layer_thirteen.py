@@ -964,7 +964,7 @@ predict.answer(
 # | state clean | .75 |
 # | both clean | .81 |
 #
-# So either costs something. Yet the reader of the input has both, too, and loses nothing: what it brings is sharp enough. And with training the code's reader gets there as well. After 3,000 steps it had .99 and more, in spite of the noise. The reader of the state, which has to carry eight values through the noise, had .54 to .59; without noise over .99.
+# So either costs something. Yet the reader of the input has both, too, and loses nothing: what it brings is sharp enough. And with training the code's reader gets there as well. After 3,000 steps it had .99 and more, in spite of the noise. The reader of the state, which has to carry eight values through the noise, had .53 to .63; without noise over .99.
 #
 # ## When much has to fit: size
 #

@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _list(chapters: list[str]) -> int:
-    chosen = [figure for figure in FIGURES.values() if not chapters or figure.chapter in chapters]
+    in_order = sorted(FIGURES.values(), key=lambda figure: figure.chapter)
+    chosen = [figure for figure in in_order if not chapters or figure.chapter in chapters]
     if not chosen:
         print(f"No chapter {', '.join(chapters)} tells a figure that it does not run.", file=sys.stderr)
         return 2

@@ -66,7 +66,7 @@ def other_seeds() -> Measured:
     return {"bits per byte": [held_out_bits(here, text, seed) for seed in OTHER_SEEDS]}
 
 
-@told(HERE, "When it had read that first, it needed 1.31 bits.", 30, {"bits per byte": (1.2, 1.4)})
+@told(HERE, "When it had read that first, it needed 1.31 bits.", 20, {"bits per byte": (1.2, 1.4)})
 def compressor_that_has_read() -> Measured:
     text = data.source_code()
     read, new = (bytes(each.tolist()) for each in (text.train, text.held_out))
@@ -77,7 +77,7 @@ def compressor_that_has_read() -> Measured:
 @told(
     HERE,
     "with twice the steps it needed 2.4 bits, and xz with only 4 KiB to look back in needs 2.03",
-    60,
+    40,
     {"the model, 900 steps": (2.3, 2.5), "xz, 4 KiB": (1.95, 2.1)},
 )
 def twice_the_steps() -> Measured:
@@ -95,7 +95,7 @@ def twice_the_steps() -> Measured:
     HERE,
     "In six texts of each, 53 % of the words of three letters or more occur in the training text at 0.6, and 25 % at "
     "1.",
-    30,
+    25,
     {"at 0.6": (0.35, 0.65), "at 1": (0.15, 0.35)},
 )
 def words_that_occur() -> Measured:
@@ -152,7 +152,7 @@ def starts_on_text() -> Measured:
 @told(
     HERE,
     "| nothing | 2.55, 2.54, 2.57 | 1.00, 1.00, 1.00 |",
-    90,
+    110,
     {"all at zero": (0, 0.25), "head at zero": (0, 0.25), "down at zero": (0.95, 1), "nothing at zero": (0.95, 1)},
 )
 def starts_on_recall() -> Measured:
@@ -171,7 +171,7 @@ def starts_on_recall() -> Measured:
     HERE,
     "with a rate of 2e-3 and 1,200 steps, and the head alone at zero, one of three seeds had it. With all at zero two "
     "layers had .14 after 1,200 steps.",
-    150,
+    115,
     {"head at zero, right": (0.1, 1), "head at zero, seeds that have it": (1, 3), "all at zero": (0, 0.25)},
 )
 def zeros_longer() -> Measured:
@@ -195,7 +195,7 @@ def zeros_longer() -> Measured:
 @told(
     HERE,
     "with seeds 1 and 2 two layers had 1.00, the other three kinds .19 to .21",
-    60,
+    31,
     {"two layers": (0.95, 1), "one layer": (0.15, 0.3), "GRU": (0.15, 0.3), "LSTM": (0.15, 0.3)},
 )
 def recall_again() -> Measured:
@@ -236,7 +236,7 @@ def closed_gates() -> Measured:
     HERE,
     "At the recurrent networks' rate two layers had .20 too, and with a rate of 2e-3 they had .47 to .88 after 300 "
     "steps, over six seeds.",
-    60,
+    46,
     {"rate 1e-2": (0.1, 0.35), "rate 2e-3, 300 steps": (0.35, 1)},
 )
 def other_rates() -> Measured:
@@ -252,7 +252,7 @@ def other_rates() -> Measured:
 @told(
     HERE,
     "a GRU did not with four times the width and twelve times the steps (.21)",
-    600,
+    250,
     {"GRU, width 256, 4,200 steps": (0.1, 0.4)},
 )
 def wider_gru() -> Measured:
@@ -264,7 +264,7 @@ def wider_gru() -> Measured:
 @told(
     HERE,
     "with two pairs, which would fit easily, they do no better than the most frequent value either",
-    25,
+    10,
     {"GRU": (0.4, 0.65), "LSTM": (0.4, 0.65), "the most frequent value": (0.45, 0.6)},
 )
 def two_pairs() -> Measured:
@@ -292,7 +292,7 @@ def two_pairs() -> Measured:
 @told(
     HERE,
     "One layer stayed at .2 whatever we tried: four times the steps, more heads, twice the width.",
-    40,
+    35,
     {"four times the steps": (0.1, 0.35), "four heads": (0.1, 0.35), "width 128": (0.1, 0.35)},
 )
 def one_layer_more() -> Measured:
@@ -324,7 +324,7 @@ def recognised(here: Any, places: bool, seed: int, steps: int, digits: tuple) ->
 @told(
     HERE,
     "with 1,500 steps it got every training digit right, and .76 of the others",
-    20,
+    16,
     {"learned from": (0.99, 1), "held out": (0.7, 0.82)},
 )
 def heap_longer() -> Measured:
@@ -336,7 +336,7 @@ def heap_longer() -> Measured:
     HERE,
     "With seeds 10, 20 and 30, for the model as for which digits are held out: .97, .98 and .97 with places, .77, .73 "
     "and .74 without.",
-    25,
+    20,
     {"with places": (0.93, 1), "without": (0.65, 0.82)},
 )
 def other_digits() -> Measured:

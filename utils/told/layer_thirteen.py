@@ -43,7 +43,7 @@ def right(
 @told(
     HERE,
     "After 2,000 steps orthogonal networks had over 95 % right, and a line read .6 to .9.",
-    15,
+    13,
     {"right": (0.95, 1), "read by a line at layer 12": (0.55, 0.95)},
 )
 def longer() -> Measured:
@@ -56,7 +56,7 @@ def longer() -> Measured:
 @told(
     HERE,
     "finds more than a line, in untrained LayerNorm networks .06 to .12 more, in ReLU networks .05 to .07",
-    15,
+    8,
     {"LayerNorm, a hidden layer more": (0.04, 0.16), "ReLU, a hidden layer more": (0.03, 0.1)},
 )
 def curved_reader() -> Measured:
@@ -102,7 +102,7 @@ def _read_with_a_hidden_layer(network: models.DeepNetwork) -> float:
 @told(
     HERE,
     "without other work ReLU networks had .50 to .59 right",
-    5,
+    3,
     {"ReLU, the value alone": (0.45, 0.7)},
 )
 def relu_alone() -> Measured:
@@ -112,7 +112,7 @@ def relu_alone() -> Measured:
 @told(
     HERE,
     "a sharper probe reads no more of it",
-    5,
+    4,
     {"blur of a hundredth": (0.5, 0.95), "more with a blur of a ten-thousandth": (-0.03, 0.03)},
 )
 def sharper_probe() -> Measured:
@@ -139,7 +139,7 @@ def easier_work() -> Measured:
 @told(
     HERE,
     "by SGD it costs a few points in these 200 steps, and none in 600",
-    15,
+    7,
     {"no gate": (0.97, 1), "gradient vanishes": (0.97, 1)},
 )
 def sgd_longer() -> Measured:
@@ -158,7 +158,7 @@ def sgd_longer() -> Measured:
 @told(
     HERE,
     "Enlarging the last state a hundredfold, in a network that is trained throughout, gave .27 to .33",
-    5,
+    4,
     {"state 12 × 100": (0.2, 0.4)},
 )
 def enlarged() -> Measured:
@@ -170,7 +170,7 @@ def enlarged() -> Measured:
     HERE,
     "mending the size at each layer, by a gate of 1.75, gave .35 to .39 without other work, and .13 to .31 with it, "
     "over five seeds",
-    12,
+    9,
     {"without other work": (0.3, 0.45), "with it": (0.1, 0.35)},
 )
 def size_alone() -> Measured:
@@ -202,7 +202,7 @@ class SmallOrthogonal(models.DeepNetwork):
     HERE,
     "Orthogonal layers made as small as plain ones, and mended by a gate of 1.9, had .37 to .42, although nothing "
     "vanishes in them;",
-    25,
+    16,
     {"trained": (0.3, 0.5), "frozen below": (0.95, 1), "a tenth of the rate, 2,000 steps": (0.95, 1)},
 )
 def small_orthogonal() -> Measured:
@@ -218,7 +218,7 @@ def small_orthogonal() -> Measured:
 @told(
     HERE,
     "and they do so in the course of training: at the start they agree as well as the control's",
-    30,
+    15,
     {"at the start, as a share of the control": (0.8, 1.6), "after 150 steps": (0.1, 0.8)},
 )
 def agreement_over_time() -> Measured:
