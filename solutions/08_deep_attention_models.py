@@ -7,7 +7,7 @@
 # - build a transformer from parts that you know, line by line,
 # - train it on text that your machine has already, and say in bits per byte how good it is,
 # - let it write, and turn the temperature,
-# - show what two layers of attention find and one cannot, and read off the weights how they do it,
+# - find out how much a model can look up in its own input, and read off the weights how it does so,
 # - put a part of a model out of action, and so tell whether its answers rest on that part.
 
 # %%
