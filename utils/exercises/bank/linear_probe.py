@@ -185,7 +185,8 @@ mistakes.add("count", but(answer=lambda scores, labels: len(labels) * accuracy(s
 def divided_by_all_rows(features, labels, held_out):
     return linear_probe(features, labels, held_out) * held_out / len(labels)
 
-mistakes.add("tensor_in_64_bits", but(answer=lambda scores, labels: tensor(accuracy(scores, labels), dtype=torch.float64)),
+mistakes.add("tensor_in_64_bits", but(
+    answer=lambda scores, labels: tensor(accuracy(scores, labels), dtype=torch.float64)),
     "You return a tensor with one number. `.item()` or `float()` makes it a plain one.")
 mistakes.add("tensor", but(answer=lambda scores, labels: tensor(accuracy(scores, labels))),
     "You return a tensor with one number. `.item()` or `float()` makes it a plain one.")
