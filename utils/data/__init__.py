@@ -1,10 +1,10 @@
 """What the chapters learn from: made here, seeded, offline."""
 
 from .associative_recall import associative_recall
-from .contexts import HiddenContexts, Shelves
 from .corpora import END, PAD, START, Corpus, Pair, Vocabulary
 from .dates import dates
 from .digits import digits, pictures
+from .hidden_places import HiddenPlaces, Shelves
 from .number_names import number_names
 from .recall import recall
 from .six_words import small_dictionary
@@ -16,7 +16,7 @@ __all__ = [
     "PAD",
     "START",
     "Corpus",
-    "HiddenContexts",
+    "HiddenPlaces",
     "Pair",
     "Shelves",
     "SourceCode",

@@ -84,7 +84,7 @@ function render({ model, el }) {
     for (const [name, value] of Object.entries({ x1: x, x2: x })) now.setAttribute(name, value);
     for (const [name, value] of Object.entries({ cx: x, cy: y })) marker.setAttribute(name, value);
     reading.textContent = `step ${steps[record]}, loss ${rounded(losses[record])}`;
-    plane.setAttribute("aria-label", `${slots.length} keys among ${model.get("contexts").length} contexts at ${reading.textContent}`);
+    plane.setAttribute("aria-label", `${slots.length} keys among ${model.get("contexts").length} places at ${reading.textContent}`);
     slider.setAttribute("aria-valuetext", reading.textContent);
     slider.value = record;
   }

@@ -13,7 +13,7 @@ from .live import LiveFigure
 
 
 class TrainingSteps(LiveFigure):
-    """Where a dictionary's keys are in a plane, record after record, among the contexts that ask; beside them the loss.
+    """Where a dictionary's keys are in a plane, record after record, among the places that ask; beside them the loss.
 
     steps: R recorded step numbers, keys (R, M, 2) and values (R, M, 3) of the M slots at each of them, losses (R,),
     contexts (C, 2) where the queries come from, targets (C, 3) the colours wanted there.

@@ -4,10 +4,23 @@ A use is a function (attempt, **inputs) in one of these modules. It knows nothin
 where the reference must not be seen.
 """
 
-from . import decoding, functions, hash_tables, knock_outs, layers, lookups, modules, recurrent, sampling, transformers
+from . import (
+    decoding,
+    experiments,
+    functions,
+    hash_tables,
+    knock_outs,
+    layers,
+    lookups,
+    modules,
+    recurrent,
+    sampling,
+    transformers,
+)
 
 __all__ = [
     "decoding",
+    "experiments",
     "functions",
     "hash_tables",
     "knock_outs",

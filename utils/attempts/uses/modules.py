@@ -11,10 +11,10 @@ from .joined import in_one_row
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def built(attempt: Callable[..., Model], sizes: tuple[int, ...]) -> Model:
+def built(attempt: Callable[..., Model], sizes: tuple[int, ...], seed: int = 0) -> Model:
     """attempt(*sizes), the same at every call, without a trace in the notebook's own random numbers."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)  # torch.manual_seed, for a GPU's sake, formats a stack trace
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed, for a GPU's sake, formats a stack trace
         return attempt(*sizes)
 
 
@@ -54,11 +54,20 @@ def soft_dictionary(
     model = built(attempt, sizes)
     if query is not None:
         return torch.func.functional_call(model, parameters, (query,))
-    return parts(model) | {"start": _start(model)} if sizes[0] > 50 else parts(model)
+    return parts(model) | _start(model, built(attempt, sizes, seed=1)) if sizes[0] > 50 else parts(model)
 
 
-def _start(model: nn.Module) -> dict[str, str]:
-    return {name: _spread(getattr(model, name)) for name in ("key", "value") if hasattr(model, name)}
+def _start(model: nn.Module, another: nn.Module) -> dict[str, Any]:
+    """How key and value start, and whether those of another seed start with other numbers."""
+    names = [name for name in ("key", "value") if hasattr(model, name)]
+    return {
+        "start": {name: _spread(getattr(model, name)) for name in names},
+        "with another seed": {
+            name: "the same numbers" if torch.equal(getattr(model, name), getattr(another, name)) else "other numbers"
+            for name in names
+            if isinstance(getattr(model, name), Tensor)
+        },
+    }
 
 
 def _spread(parameter: Tensor) -> str:
@@ -85,14 +94,22 @@ OPTIMIZERS = {
 def training_steps(attempt: Callable, optimizer: str, weight: Tensor, queries: Tensor, targets: Tensor) -> dict:
     """What one attempted step after the other returns, for a linear model, and the weight it ends with.
 
-    queries (steps, B, d_query) and targets (steps, B, d_value) hold a batch for each step.
+    queries (steps, B, d_query) and targets (steps, B, d_value) hold a batch for each step. Where the weight has moved
+    without the optimizer, that alone is said: by how much is of no interest then.
     """
     model = nn.Linear(weight.size(1), weight.size(0), bias=False)
     with torch.no_grad():
         model.weight.copy_(weight)
-    steps = OPTIMIZERS[optimizer](model.parameters())
+    steps, taken = OPTIMIZERS[optimizer](model.parameters()), []
+    steps.register_step_post_hook(lambda *about: taken.append(1))
     losses = [attempt(model, steps, query, target) for query, target in zip(queries, targets, strict=True)]
-    return {"the loss of each step": losses, "the weight after": model.weight.detach()}
+    if not taken and not torch.equal(model.weight, weight):
+        return {"what moved the weight": "something else than the optimizer that was given"}
+    return {
+        "steps that the optimizer took": len(taken),
+        "the loss of each step": losses,
+        "the weight after": model.weight.detach(),
+    }
 
 
 def projections(

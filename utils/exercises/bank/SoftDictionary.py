@@ -105,20 +105,45 @@ mistakes.add("Transposed",
     start(lambda slots, width: torch.randn(width, slots),
         forward=lambda self, query: (query @ self.key / len(self.key) ** 0.5).softmax(-1) @ self.value.mT),
     "Your key and value have a column for each slot. Give each slot a row: (slots, d_query) and (slots, d_value).")
+mistakes.add("KeyTransposed",
+    but(new_key=lambda self, slots, width: nn.Parameter(torch.randn(width, slots)),
+        scores=lambda self, query: query @ self.key / len(self.key) ** 0.5),
+    "Your key has a column for each slot. Give each slot a row: (slots, d_query).")
 mistakes.add("StartsWithZeros", start(torch.zeros),
     "All your slots start alike, as zeros: they will get the same gradient at every step and stay alike for ever. Start them at random.")
 mistakes.add("StartsAllAlike", start(lambda slots, width: torch.randn(width).repeat(slots, 1)),
     "All your slots start as the same random row: they will get the same gradient at every step and stay alike for ever.")
 mistakes.add("ValuesAsLargeAsKeys", but(new_value=InSteps.new_key),
     "Your values start as large as the keys. Let them start as a tenth of standard normal numbers, so that they first get the mean right.")
-mistakes.add("StartsPositive", start(torch.rand),
+mistakes.add("KeysAsSmallAsValues", but(new_key=InSteps.new_value),
+    "Your keys start as small as the values. Let them start as standard normal numbers; only the values start as a tenth of such.")
+mistakes.add("ValuesOfZero", but(new_value=lambda self, *sizes: nn.Parameter(torch.zeros(sizes))),
+    "Your values all start as zeros. Start them as a tenth of standard normal numbers, so that slots differ in what they answer, too.")
+mistakes.add("KeysOfZero", but(new_key=lambda self, *sizes: nn.Parameter(torch.zeros(sizes))),
+    "Your keys all start as zeros, so at first no slot is asked more than another. Start them as standard normal numbers.")
+mistakes.add("KeysPositive", but(new_key=lambda self, *sizes: nn.Parameter(torch.rand(sizes))),
     "Your keys start with positive numbers only, so all of them point the same way. `torch.randn` gives both signs, `torch.rand` does not.")
+mistakes.add("ValuesPositive", but(new_value=lambda self, *sizes: nn.Parameter(0.1 * torch.rand(sizes))),
+    "Your values start with positive numbers only. `torch.randn` gives both signs, `torch.rand` does not.")
+
+@mistakes.program("Every dictionary of yours starts with the same numbers: `torch.manual_seed` stands in `__init__`. Leave the seed to whoever makes the dictionary, or five seeds are one.")
+class SeedOfItsOwn(InSteps):
+    def __init__(self, *sizes):
+        torch.manual_seed(0)
+        super().__init__(*sizes)
+
+mistakes.add("StartsPositive", start(torch.rand),
+    "Your numbers start positive, all of them, so all keys point the same way. `torch.randn` gives both signs, `torch.rand` does not.")
 mistakes.add("NotScaled", but(scores=lambda self, query: query @ self.key.mT),
     "Your scores are not divided by √d_query: with wide queries they are large, and the softmax starts nearly hard.")
 mistakes.add("ScaledByTheWidth", but(scores=lambda self, query: query @ self.key.mT / self.key.size(1)),
     "You divide the scores by d_query. Divide by its square root.")
 mistakes.add("ScaledByTheSlots", but(scores=lambda self, query: query @ self.key.mT / len(self.key) ** 0.5),
     "You divide the scores by the root of the number of slots. It is the width of the query that makes them large: √d_query.")
+mistakes.add("ScaledByTheQueries", but(scores=lambda self, query: query @ self.key.mT / len(query) ** 0.5),
+    "You divide the scores by the root of the number of queries, `len(query)`. It is their width that makes the scores large: √d_query.")
+mistakes.add("ScaledByTheValues", but(scores=lambda self, query: query @ self.key.mT / self.value.size(1) ** 0.5),
+    "You divide the scores by the root of the width of a value. It is the width of the query that makes them large: √d_query.")
 mistakes.add("ScaledByRootTwo", but(scores=lambda self, query: query @ self.key.mT / 2**0.5),
     "You divide the scores by √2. That was the width of the six words' queries; divide by the root of this query's width.")
 mistakes.add("ValueIsAProduct", but(new_value=lambda self, *sizes: 0.1 * nn.Parameter(torch.randn(sizes))),
@@ -156,24 +181,24 @@ mistakes.add("ReturnsWeights", but(forward=InSteps.weights),
 
 
 ALL = ["query", "key", "value"]
-SIZES = (5, 3, 2)
+SIZES = (5, 3, 4)  # all sizes of a case differ, and none is 2, so that no two mistakes coincide
 exercise = Exercise(
     reference=SoftDictionary,
     use=modules.soft_dictionary,
     cases=[
-        Case("what it is made of: 5 slots, queries of width 3, values of width 2", sizes=SIZES),
+        Case("what it is made of: 5 slots, queries of width 3, values of width 4", sizes=SIZES),
         Case("how 400 slots start", sizes=(400, 12, 9)),
         Case("by hand: three slots, one query",
             sizes=(3, 1, 1), query=tensor([[1.0]]), key=tensor([[math.log(3)], [0.0], [0.0]]),
             value=tensor([[10.0], [20.0], [30.0]])),
-        Case("several queries", sizes=SIZES, query=normal(4, 3), key=normal(5, 3), value=normal(5, 2)),
+        Case("several queries", sizes=SIZES, query=normal(6, 3), key=normal(5, 3), value=normal(5, 4)),
         Case("as many queries as slots", sizes=(4, 4, 4), query=normal(4, 4), key=normal(4, 4), value=normal(4, 4)),
         Case("gradients", grad=ALL, sizes=(6, 4, 3), query=normal(5, 4), key=normal(6, 4), value=normal(6, 3)),
         Case("64-bit numbers", grad=ALL, sizes=SIZES,
-            query=normal(2, 3, dtype=float64), key=normal(5, 3, dtype=float64), value=normal(5, 2, dtype=float64)),
+            query=normal(7, 3, dtype=float64), key=normal(5, 3, dtype=float64), value=normal(5, 4, dtype=float64)),
         Case("scores in the thousands",
-            sizes=SIZES, query=normal(4, 3, scale=1000), key=normal(5, 3), value=normal(5, 2)),
-        Case("one slot", sizes=(1, 3, 2), query=normal(4, 3), key=normal(1, 3), value=normal(1, 2)),
+            sizes=SIZES, query=normal(6, 3, scale=1000), key=normal(5, 3), value=normal(5, 4)),
+        Case("one slot", sizes=(1, 3, 4), query=normal(5, 3), key=normal(1, 3), value=normal(1, 4)),
     ],
     variants=[WithScaledDotProductAttention, ByHand],
     mistakes=mistakes,

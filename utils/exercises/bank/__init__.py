@@ -15,6 +15,7 @@ NAMES = [
     "SoftDictionary",
     "train_step",
     "effective_slots",
+    "which_factor",
     "project_qkv",
     "rnn_step",
     "run_rnn",

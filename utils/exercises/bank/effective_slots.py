@@ -46,6 +46,16 @@ mistakes.add("sign_lost", but(answer=lambda entropy: torch.exp(-entropy)),
     "Your number is below one: the entropy needs a minus sign, as logarithms of weights are negative.")
 mistakes.add("bits", but(answer=lambda entropy: torch.exp(entropy / math.log(2))),
     "Your entropy is in bits, and `exp` wants it in natural logarithms. With bits it would be two to the power.")
+mistakes.add("two_to_the_power", but(answer=torch.exp2),
+    "Your entropy is in natural logarithms, and two to the power wants it in bits. Take `exp`.")
+mistakes.add("exp_before_sum", lambda weights: torch.special.entr(weights).exp().sum(-1),
+    "You take the exponential of each term and then the sum. Sum first, over the slots; the exponential comes last.")
+mistakes.add("logarithms_alone", but(terms=lambda weights: -weights.clamp(min=1e-12).log()),
+    "You sum the logarithms alone. Each is weighed by its own weight, so that a slot that is never asked adds nothing.")
+mistakes.add("axis_kept", but(total=lambda terms: terms.sum(-1, keepdim=True)),
+    "Your result has one axis too many: the slots' axis is summed away, without `keepdim`.")
+mistakes.add("one_over_the_largest", lambda weights: 1 / weights.amax(-1),
+    "One over the largest weight also counts slots, and ignores all the others. The exponential of the entropy is asked for.")
 mistakes.add("mean_in_place_of_sum", but(total=lambda terms: terms.mean(-1)),
     "You take the mean over the slots. The entropy is the sum over them.")
 mistakes.add("over_the_first_axis", but(total=lambda terms: terms.sum(0)),
@@ -60,6 +70,8 @@ mistakes.add("inverse_of_squares", lambda weights: 1 / weights.square().sum(-1),
     "One over the sum of squares also counts slots, and is another number. The exponential of the entropy is asked for.")
 mistakes.add("counted", lambda weights: (weights > 0.01).to(weights.dtype).sum(-1),
     "You count the weights above a threshold. The exponential of the entropy needs none.")
+mistakes.add("counted_above_zero", lambda weights: (weights > 0).to(weights.dtype).sum(-1),
+    "You count the weights that are not zero. A softmax gives none that is: how large they are has to count.")
 mistakes.add("softmaxed_again", lambda weights: effective_slots(weights.softmax(-1)),
     "The weights are a softmax already. Taken once more it makes them nearly equal.")
 

@@ -59,6 +59,19 @@ mistakes.add("value_before_key", but(answer=lambda query, key, value: (query, va
     "You return the value before the key, or use one's map for the other. The order is query, key, value.")
 mistakes.add("transposed", lambda state, inputs, W_q, W_k, W_v: in_steps(state, inputs, W_q.mT, W_k.mT, W_v.mT),
     "Your maps are transposed. The rows of `W_q` belong to the numbers of the state: `state @ W_q`.")
+mistakes.add("maps_first", lambda state, inputs, W_q, W_k, W_v: (W_q @ state, W_k @ inputs, W_v @ inputs),
+    "You multiply from the wrong side: each *row* of `state` and of `inputs` is to be mapped, so they stand on the left, `state @ W_q`.")
+mistakes.add("number_by_number", lambda state, inputs, W_q, W_k, W_v: (state * W_q, inputs * W_k, inputs * W_v),
+    "You multiply number by number. A map is a matrix product, which `*` is not and `@` is.")
+mistakes.add("everything_scaled",
+    lambda *given: tuple(result / result.size(-1) ** 0.5 for result in project_qkv(*given)),
+    "You divide by the root of the width. That belongs to the lookup, not to the projection.")
+mistakes.add("query_and_key_scaled",
+    but(query=lambda state, inputs, W_q: state @ W_q / W_q.size(-1) ** 0.25,
+        key=lambda state, inputs, W_k: inputs @ W_k / W_k.size(-1) ** 0.25),
+    "You scale the query and the key. That belongs to the lookup, not to the projection.")
+mistakes.add("values_as_weights", but(value=lambda state, inputs, W_v: (inputs @ W_v).softmax(-1)),
+    "Your values go through a softmax. It belongs to the lookup, where it makes weights of scores.")
 mistakes.add("one_map_for_both", but(answer=lambda query, key, value: (query, key, key)),
     "Keys and values go through the same map. What is matched and what is carried away may differ: the value has `W_v`.")
 mistakes.add("value_not_projected", but(value=lambda state, inputs, W_v: inputs),

@@ -60,7 +60,10 @@ def never_zeroed(model, optimizer, query, target):
     optimizer.step()
     return loss.item()
 
-@mistakes.program("Nothing is learned: no step is taken that finds a gradient. `zero_grad`, then `backward`, then `step`: is one missing, or in another place?")
+mistakes.add("never_steps", but(learn=lambda loss, optimizer: loss.backward()),
+    "Nothing is learned: the optimizer takes no step. Gradients alone change nothing.")
+
+@mistakes.program("Nothing is learned: the optimizer's step finds no gradient. Is `backward` missing, or are the gradients set to zero after it?")
 def nothing_to_do(model, optimizer, query, target):
     loss = F.mse_loss(model(query), target)
     loss.backward()
@@ -100,6 +103,18 @@ def two_steps(model, optimizer, query, target):
     train_step(model, optimizer, query, target)
     return loss
 
+@mistakes.program("The weight moves, and not by the optimizer that you are given: use `optimizer`, whatever kind it is. It also remembers earlier steps, which a new one for each call forgets.")
+def another_optimizer(model, optimizer, query, target):
+    loss = F.mse_loss(model(query), target)
+    descend(loss, torch.optim.Adam(model.parameters(), lr=0.01))
+    return loss.item()
+
+mistakes.add("halved", but(error=lambda output, target: ((output - target) ** 2).mean() / 2),
+    "Your loss is half the mean squared error. Leave the ½ away.")
+mistakes.add("summed_over_batch", but(error=lambda output, target: ((output - target) ** 2).sum(0).mean()),
+    "You sum the squared errors over the batch. Take the mean over everything.")
+mistakes.add("returns_nothing", but(answer=lambda loss: None),
+    "Your function returns nothing. The loss from before the step is wanted, as a plain number.")
 mistakes.add("returns_a_tensor", but(answer=lambda loss: loss),
     "You return a tensor, which keeps the whole graph alive. `.item()` makes it a plain number.")
 
@@ -116,10 +131,10 @@ exercise = Exercise(
     cases=[
         Case("one number, by hand: the model says 2, 4 is wanted, step size 0.1",
             optimizer=PLAIN, weight=tensor([[2.0]]), queries=tensor([[[1.0]]]), targets=tensor([[[4.0]]])),
-        Case("one step", optimizer=PLAIN, **given(1, 4, 2, 3)),
-        Case("three steps", optimizer=PLAIN, **given(3, 4, 2, 3)),
-        Case("five steps of Adam", optimizer="Adam", **given(5, 6, 3, 2)),
-        Case("momentum", optimizer="momentum", **given(4, 1, 3, 2)),
+        Case("one step", optimizer=PLAIN, **given(1, 4, 5, 3)),
+        Case("three steps", optimizer=PLAIN, **given(3, 6, 5, 4)),
+        Case("five steps of Adam", optimizer="Adam", **given(5, 6, 3, 7)),
+        Case("momentum", optimizer="momentum", **given(4, 1, 3, 5)),
     ],
     variants=[zeroed_at_the_end, gradients_by_hand],
     mistakes=mistakes,

@@ -4,34 +4,34 @@ import pytest
 import torch
 from torch import Generator
 
-from utils.data import HiddenContexts, Shelves
+from utils.data import HiddenPlaces, Shelves
 
 
 def drawn(count=2000, seeds=range(3), seed=0):
-    tasks = HiddenContexts(seeds)
+    tasks = HiddenPlaces(seeds)
     return tasks, *tasks.draw(count, Generator().manual_seed(seed))
 
 
-def test_a_state_stands_near_its_context_in_the_hidden_plane_and_is_noise_elsewhere():
-    tasks, states, _, context = drawn()
-    near = states @ tasks.plane - tasks.places[context]  # (S, count, 2)
+def test_a_state_stands_near_its_place_in_the_hidden_plane_and_is_noise_elsewhere():
+    tasks, states, _, place = drawn()
+    near = states @ tasks.plane - tasks.places[place]  # (S, count, 2)
     assert near.std() == pytest.approx(0.1, rel=0.05)
     outside = states.square().sum(-1) - (states @ tasks.plane).square().sum(-1)  # 14 squared normal numbers
     assert outside.mean() == pytest.approx(14, rel=0.05)
 
 
-def test_the_colour_wanted_is_the_one_of_the_context():
-    tasks, _, wanted, context = drawn()
+def test_the_colour_wanted_is_the_one_of_the_place():
+    tasks, _, wanted, place = drawn()
     for seed in range(3):
-        assert torch.equal(wanted[seed], tasks.colours[seed][context[seed]])
+        assert torch.equal(wanted[seed], tasks.colours[seed][place[seed]])
         assert len(tasks.colours[seed].unique(dim=0)) == 8
     assert wanted.min() >= 0 and wanted.max() <= 1
     assert not torch.equal(tasks.colours[0], tasks.colours[1])
 
 
-def test_every_context_is_equally_frequent():
-    _, _, _, context = drawn(8000)
-    assert torch.bincount(context.flatten(), minlength=8).float() / context.numel() == pytest.approx(1 / 8, abs=0.01)
+def test_every_place_is_equally_frequent():
+    _, _, _, place = drawn(8000)
+    assert torch.bincount(place.flatten(), minlength=8).float() / place.numel() == pytest.approx(1 / 8, abs=0.01)
 
 
 def test_the_same_seeds_give_the_same_tasks_and_each_seed_its_own_plane():
@@ -39,7 +39,7 @@ def test_the_same_seeds_give_the_same_tasks_and_each_seed_its_own_plane():
     again, same, *_ = drawn()
     assert torch.equal(states, same) and torch.equal(tasks.plane, again.plane)
     assert not torch.allclose(tasks.plane[0], tasks.plane[1])
-    alone = HiddenContexts([1])
+    alone = HiddenPlaces([1])
     assert torch.equal(alone.plane[0], tasks.plane[1])
     assert torch.allclose(tasks.plane.mT @ tasks.plane, torch.eye(2).expand(3, 2, 2), atol=1e-5)
 

@@ -7,14 +7,14 @@ import torch
 from matplotlib.colors import hsv_to_rgb
 from torch import Generator, Tensor
 
-CONTEXTS, STATE_WIDTH, ITEM_WIDTH = 8, 16, 12
+PLACES, STATE_WIDTH, ITEM_WIDTH = 8, 16, 12
 RADIUS, BLUR = 3.0, 0.1
 
 
-class HiddenContexts:
-    """Eight contexts, each of which wants a colour; the state that says which one is mostly noise. One task per seed.
+class HiddenPlaces:
+    """Eight places, each of which wants a colour; the state that says which one is mostly noise. One task per seed.
 
-    A state has 16 numbers. In a plane of two directions, drawn for each seed, it stands near one of eight places on a
+    A state has 16 numbers. In a plane of two directions, drawn for each seed, it stands near one of the eight, on a
     circle; the other 14 directions hold standard normal numbers. `plane` (S, 16, 2), `places` (8, 2) in that plane,
     `colours` (S, 8, 3) in [0, 1].
     """
@@ -24,22 +24,22 @@ class HiddenContexts:
         self.places = _places()
         self._turn = torch.stack([_rotation(STATE_WIDTH, generator) for generator in generators])  # (S, 16, 16)
         self.plane = self._turn[:, :2].mT
-        hues = torch.arange(CONTEXTS) / CONTEXTS
+        hues = torch.arange(PLACES) / PLACES
         colours = torch.tensor(hsv_to_rgb([(hue, 0.75, 0.9) for hue in hues.tolist()]), dtype=torch.float32)
-        self.colours = torch.stack([colours[torch.randperm(CONTEXTS, generator=g)] for g in generators])
+        self.colours = torch.stack([colours[torch.randperm(PLACES, generator=g)] for g in generators])
 
     def draw(self, count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """States (S, count, 16), the colours they want (S, count, 3), and which context each stands in (S, count)."""
-        context = torch.randint(CONTEXTS, (len(self.colours), count), generator=generator)
-        states = _blurred(self.places[context], STATE_WIDTH - 2, generator) @ self._turn
-        return states, self.colours.gather(1, context[..., None].expand(-1, -1, 3)), context
+        """States (S, count, 16), the colours they want (S, count, 3), and which place each stands near (S, count)."""
+        place = torch.randint(PLACES, (len(self.colours), count), generator=generator)
+        states = _blurred(self.places[place], STATE_WIDTH - 2, generator) @ self._turn
+        return states, self.colours.gather(1, place[..., None].expand(-1, -1, 3)), place
 
 
 class Shelves:
     """Inputs of six items, each with a place and a colour of its own; a state asks for the colour at one place.
 
     Places are six of eight on a circle; colours are new for every input. Both are hidden, with noise, in an item's 12
-    numbers; the place asked for is hidden in the state's 16, as in HiddenContexts.
+    numbers; the place asked for is hidden in the state's 16, as in HiddenPlaces.
     """
 
     items = 6
@@ -50,7 +50,7 @@ class Shelves:
 
     def draw(self, count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """States (count, 16), inputs (count, 6, 12), the colours asked for (count, 3), and which items have them."""
-        places = _places()[torch.rand(count, CONTEXTS, generator=generator).argsort(1)[:, : self.items]]
+        places = _places()[torch.rand(count, PLACES, generator=generator).argsort(1)[:, : self.items]]
         colours = torch.rand(count, self.items, 3, generator=generator)
         item = torch.randint(self.items, (count,), generator=generator)
         row = torch.arange(count)
@@ -61,7 +61,7 @@ class Shelves:
 
 
 def _places() -> Tensor:
-    angles = torch.arange(CONTEXTS) * (2 * math.pi / CONTEXTS)
+    angles = torch.arange(PLACES) * (2 * math.pi / PLACES)
     return RADIUS * torch.stack([angles.cos(), angles.sin()], -1)
 
 
