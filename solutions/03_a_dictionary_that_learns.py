@@ -561,7 +561,8 @@ claim("each of the two does harm by itself", found == "both")
 claim("soft and small: one of the five seeds at least is under 90 %", run("soft", "small").min() < 0.9)
 claim("by itself the start does more", sharp_small < soft_large - 0.1)
 claim("the large step helps a sharp start", sharp_large > sharp_small + 0.1)
-claim("and the start does less beside the large step", soft_large - sharp_large < 0.5 * (soft_small - sharp_small))
+beside_small, beside_large = soft_small - sharp_small, soft_large - sharp_large
+claim("and the start does less beside the large step", beside_large < 0.5 * beside_small)
 
 # %%
 predict.answer(

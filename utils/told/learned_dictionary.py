@@ -28,6 +28,8 @@ def right(here: Any, times: float, scale: float, steps: int) -> float:
 class OnlyThePlane(nn.Module):
     """A dictionary that is asked with what of each state lies in a plane (16, 2)."""
 
+    plane: Tensor
+
     def __init__(self, dictionary: nn.Module, plane: Tensor):
         super().__init__()
         self.dictionary = dictionary

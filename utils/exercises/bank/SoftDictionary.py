@@ -113,6 +113,10 @@ mistakes.add("StartsWithZeros", start(torch.zeros),
     "All your slots start alike, as zeros: they will get the same gradient at every step and stay alike for ever. Start them at random.")
 mistakes.add("StartsAllAlike", start(lambda slots, width: torch.randn(width).repeat(slots, 1)),
     "All your slots start as the same random row: they will get the same gradient at every step and stay alike for ever.")
+mistakes.add("KeysAllAlike", but(new_key=lambda self, slots, width: nn.Parameter(torch.randn(width).repeat(slots, 1))),
+    "All your keys start as the same random row, so at first no slot is asked more than another. Draw a row for each slot.")
+mistakes.add("KeyIsPlain", but(new_key=lambda self, *sizes: torch.randn(sizes)),
+    "Your key is a plain tensor, so no optimizer will find it. `nn.Parameter` makes a tensor one that is learned.")
 mistakes.add("ValuesAsLargeAsKeys", but(new_value=InSteps.new_key),
     "Your values start as large as the keys. Let them start as a tenth of standard normal numbers, so that they first get the mean right.")
 mistakes.add("KeysAsSmallAsValues", but(new_key=InSteps.new_value),
@@ -136,6 +140,8 @@ mistakes.add("StartsPositive", start(torch.rand),
     "Your numbers start positive, all of them, so all keys point the same way. `torch.randn` gives both signs, `torch.rand` does not.")
 mistakes.add("NotScaled", but(scores=lambda self, query: query @ self.key.mT),
     "Your scores are not divided by √d_query: with wide queries they are large, and the softmax starts nearly hard.")
+mistakes.add("NotTransposed", but(scores=lambda self, query: query @ self.key / self.key.size(1) ** 0.5),
+    "`query @ self.key` does not fit: the key has a row for each slot, and each query meets every *row*.")
 mistakes.add("ScaledByTheWidth", but(scores=lambda self, query: query @ self.key.mT / self.key.size(1)),
     "You divide the scores by d_query. Divide by its square root.")
 mistakes.add("ScaledByTheSlots", but(scores=lambda self, query: query @ self.key.mT / len(self.key) ** 0.5),
@@ -147,7 +153,7 @@ mistakes.add("ScaledByTheValues", but(scores=lambda self, query: query @ self.ke
 mistakes.add("ScaledByRootTwo", but(scores=lambda self, query: query @ self.key.mT / 2**0.5),
     "You divide the scores by √2. That was the width of the six words' queries; divide by the root of this query's width.")
 mistakes.add("ValueIsAProduct", but(new_value=lambda self, *sizes: 0.1 * nn.Parameter(torch.randn(sizes))),
-    "Your value is a product with a parameter, and no parameter itself. Scale the numbers first, and give the result to `nn.Parameter`.")
+    "Your value is no parameter, so no optimizer will find it (a product with a parameter is none either). Scale the numbers first, and give the result to `nn.Parameter`.")
 
 @mistakes.program("Your parameters are called keys and values. Name them in the singular, as the task does: `key` and `value`.")
 class OtherNames(nn.Module):
@@ -194,8 +200,8 @@ exercise = Exercise(
         Case("several queries", sizes=SIZES, query=normal(6, 3), key=normal(5, 3), value=normal(5, 4)),
         Case("as many queries as slots", sizes=(4, 4, 4), query=normal(4, 4), key=normal(4, 4), value=normal(4, 4)),
         Case("gradients", grad=ALL, sizes=(6, 4, 3), query=normal(5, 4), key=normal(6, 4), value=normal(6, 3)),
-        Case("64-bit numbers", grad=ALL, sizes=SIZES,
-            query=normal(7, 3, dtype=float64), key=normal(5, 3, dtype=float64), value=normal(5, 4, dtype=float64)),
+        Case("64-bit numbers", grad=ALL, sizes=(5, 4, 3),  # the root of 4 is the same in 32 bits
+            query=normal(7, 4, dtype=float64), key=normal(5, 4, dtype=float64), value=normal(5, 3, dtype=float64)),
         Case("scores in the thousands",
             sizes=SIZES, query=normal(6, 3, scale=1000), key=normal(5, 3), value=normal(5, 4)),
         Case("one slot", sizes=(1, 3, 4), query=normal(5, 3), key=normal(1, 3), value=normal(1, 4)),

@@ -61,6 +61,12 @@ mistakes.add("transposed", lambda state, inputs, W_q, W_k, W_v: in_steps(state, 
     "Your maps are transposed. The rows of `W_q` belong to the numbers of the state: `state @ W_q`.")
 mistakes.add("maps_first", lambda state, inputs, W_q, W_k, W_v: (W_q @ state, W_k @ inputs, W_v @ inputs),
     "You multiply from the wrong side: each *row* of `state` and of `inputs` is to be mapped, so they stand on the left, `state @ W_q`.")
+mistakes.add("maps_first_transposed",
+    lambda state, inputs, W_q, W_k, W_v: (W_q.mT @ state, W_k.mT @ inputs, W_v.mT @ inputs),
+    "You multiply from the wrong side: each *row* of `state` and of `inputs` is to be mapped, so they stand on the left, and no map is transposed.")
+mistakes.add("key_through_the_querys_map",
+    lambda state, inputs, W_q, W_k, W_v: (state @ W_q, inputs @ W_q, inputs @ W_v),
+    "Your keys go through the query's map, `W_q`. They have one of their own, `W_k`.")
 mistakes.add("number_by_number", lambda state, inputs, W_q, W_k, W_v: (state * W_q, inputs * W_k, inputs * W_v),
     "You multiply number by number. A map is a matrix product, which `*` is not and `@` is.")
 mistakes.add("everything_scaled",

@@ -103,6 +103,30 @@ def the_first_one(run):
 def never_neither(run):
     return "start" if mean(run(*SHARP_SMALL)) < mean(run(*SOFT_LARGE)) else "step"
 
+@mistakes.program("You answer \"both\" where you have found nothing, and one name where each of them does harm. Look at both changes before you answer.")
+def both_is_the_rest(run):
+    said = in_steps(run)
+    return {"both": "start", "neither": "both"}.get(said, said)
+
+@mistakes.program("You answer \"both\" as soon as the run with both changes is bad. One of them may have done it alone: look at each by itself.")
+def both_at_once_is_both(run):
+    return "both" if falls(run(*SOFT_SMALL), run(*SHARP_LARGE)) else in_steps(run)
+
+@mistakes.program("You look at the two changes together first, and answer \"neither\" if these do no harm. One may undo what the other does: look at each by itself.")
+def both_at_once_is_asked_first(run):
+    return in_steps(run) if falls(run(*SOFT_SMALL), run(*SHARP_LARGE)) else "neither"
+
+@mistakes.program("You call `run` with the step first. The start comes first: run(\"sharp\", \"small\").")
+def step_first(run):
+    return in_steps(lambda start, step: run(step, start))
+
+mistakes.add("not_averaged", lambda run: ANSWERS[bool(run("soft", "small") - run("sharp", "small") > 0.1), False],
+    "You compare five numbers with five, and get five answers. Take the mean over the seeds first.")
+for always in ("start", "step", "both", "neither"):
+    mistakes.add(f"always_{always}", lambda run, said=always: said,
+        f"You answer \"{always}\" whatever the runs say. Print their means for a training of which you know the answer.")
+mistakes.add("by_the_spread", but(harm=lambda before, after: mean(before) - mean(after) > before.std()),
+    "You ask for a fall by more than the seeds' spread. The limit is 0.1, for the means.")
 mistakes.add("one_seed", but(harm=lambda before, after: before[0] - after[0] > 0.1),
     "You look at one seed. Another seed may say the opposite: take the mean over all five.")
 mistakes.add("last_seed", but(harm=lambda before, after: before[-1] - after[-1] > 0.1),
