@@ -475,7 +475,7 @@ claim("with queries stretched by ten over 10 points fewer are right", sharp.mean
 # Has the sharp start done that? This comparison cannot say, because queries ten times as long change **two** things:
 #
 # - the **start** is sharp,
-# - the **step** is large: the optimizer still moves a number of a key by about .02, and that now moves the scores ten times as far.
+# - the **step** is large: Adam moves each number of a key by about its rate, .02, whatever the size of the gradient, and that now moves the scores ten times as far.
 #
 # By hand: the query 1 and the key .5 have the score .5, and after a step of .02 it is .52. The query 10 and the same key have the score 5, after the step 5.2.
 #
@@ -589,7 +589,7 @@ predict(
 dead = {}
 for (start, step), (five, _) in trained.items():
     states, _, _ = tasks.draw(1000, torch.Generator().manual_seed(2))
-    votes = [votes_of(five.model(seed), TIMES[step] * states[place]) for place, seed in enumerate(SEEDS)]
+    votes = [votes_of(five.model(seed), TIMES[step] * states[i]) for i, seed in enumerate(SEEDS)]
     dead[start, step] = [(each.mean(0) < 0.01).sum().item() for each in votes]
     print(f"{start} start, {step} step: dead slots of 8, for each seed {dead[start, step]}")
 
