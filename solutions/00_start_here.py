@@ -20,7 +20,6 @@ import torch
 
 from utils import data, plots
 from utils.checks import check, claim
-from utils.predictions import predict
 
 torch.manual_seed(0);
 
@@ -36,6 +35,8 @@ torch.manual_seed(0);
 # Before a result is shown, the course asks what you expect. Take a guess with a click: nothing waits for it and nothing depends on it, but a result that you have predicted stays with you longer. The next picture has six words with a key each, and a query that lies between lemon and orange.
 
 # %%
+from utils.predictions import predict
+
 predict("How many of the six words get a weight above zero?", "1: the nearest", "2: lemon and orange", "all 6")
 
 # %%
@@ -59,8 +60,8 @@ claim("no word is left out: every weight is above zero", bool((weights > 0).all(
 # %%
 predict.answer(
     "all 6",
-    "because every key is compared with the query, and even the worst match gets a small share. The picture writes <.01 "
-    "where two digits would show zero.",
+    "because every key is compared with the query, and even the worst match gets a small share. "
+    "The picture writes <.01 where two digits would show zero.",
 )
 
 # %% [markdown]

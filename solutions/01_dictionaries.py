@@ -21,11 +21,12 @@ import torch
 
 from utils import data, plots
 from utils.checks import check, claim
-from utils.predictions import predict
 
 torch.manual_seed(0);
 
 # %%
+from utils.predictions import predict
+
 words, key, value = data.small_dictionary()
 plots.entries(words, value);
 
@@ -56,7 +57,8 @@ except KeyError as missing:
 # %%
 predict(
     "From ten entries to a million: how much longer does a read take, in a list and in a dictionary?",
-    "hardly longer, in both", "tens of thousands of times as long in the list, hardly longer in the dictionary",
+    "hardly longer, in both",
+    "tens of thousands of times as long in the list, hardly longer in the dictionary",
     "tens of thousands of times as long, in both",
 )
 
@@ -91,13 +93,14 @@ plots.curves(sizes, times, "entries", "microseconds per read", log="xy");
 # %%
 slower = {name: taken[-1] / taken[0] for name, taken in times.items()}
 print({name: f"{factor:,.0f} times as long" for name, factor in slower.items()})
-claim("the list slows down over a hundred times more", slower["scan a list"] > 100 * slower["read a dictionary"])
+list_slower, dictionary_slower = slower.values()
+claim("the list slows down over a hundred times more", list_slower > 100 * dictionary_slower)
 
 # %%
 predict.answer(
     "tens of thousands of times as long in the list, hardly longer in the dictionary",
-    "because a scan compares half of the list on average, so its time grows with the list. A dictionary goes straight "
-    "to the right place, and the next section says how.",
+    "because a scan compares half of the list on average, so its time grows with the list. "
+    "A dictionary goes straight to the right place, and the next section says how.",
 )
 
 # %% [markdown]
@@ -345,8 +348,8 @@ claim("the slope is zero at more than 95 % of the directions", flat > 0.95)
 # %%
 predict.answer(
     "nowhere: the slope is zero",
-    "because a small move of the query does not change which key is nearest, so neither the answer nor the loss "
-    "changes. The query is told nothing about where lime is.",
+    "because a small move of the query does not change which key is nearest, so neither the "
+    "answer nor the loss changes. The query is told nothing about where lime is.",
 )
 
 # %% [markdown]
@@ -394,7 +397,7 @@ claim("with the smooth loss all twenty arrive", arrivals == 20)
 # %%
 predict(
     "The answer of a nearest lookup, then `backward`: what gets a gradient?",
-    "the value that was chosen, and nothing else", "the query and the keys", "query, keys and values", "nothing at all",
+    "the value that was chosen, and nothing else", "the query and the keys", "query, keys and values",
 )
 
 # %%
@@ -408,8 +411,8 @@ claim("none reaches the query or the keys", q.grad is None and k.grad is None)
 # %%
 predict.answer(
     "the value that was chosen, and nothing else",
-    "because the answer is that value, copied. Query and keys only decide which one, and a **choice** passes nothing "
-    "back: so neither of them can improve.",
+    "because the answer is that value, copied. Query and keys only decide which one, and a "
+    "**choice** passes nothing back: so neither of them can improve.",
 )
 
 # %% [markdown]
@@ -539,8 +542,8 @@ claim("as many buckets as entries: a read compares one or two", compared[5] <= 2
 # %%
 predict.answer(
     "about 500 and 1",
-    "because a scan finds its key in the middle on average. In a thousand buckets it is exactly 1 here, since whole "
-    "numbers spread evenly; words would share some buckets.",
+    "because a scan finds its key in the middle on average. In a thousand buckets it is exactly 1 "
+    "here, since whole numbers spread evenly; words would share some buckets.",
 )
 
 # %% [markdown]
