@@ -259,11 +259,16 @@ angles = torch.linspace(0, 360, 721)
 circle = torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], -1)  # (721, 2)
 directions = torch.atan2(key[:, 1], key[:, 0]).rad2deg() % 360
 places = dict(zip(words, directions.tolist(), strict=True))
-plots.sweep(angles, {"nearest": nearest_lookup(circle, key, value)}, places);
+answers = nearest_lookup(circle, key, value)  # (721, 3)
+plots.sweep(angles, {"nearest": answers}, places);
 
 # %% [markdown]
-# *Every direction has an answer, and there are six answers in all, one for each word.*
-#
+# *Every direction has an answer, and each answer is one of the six colours.*
+
+# %%
+claim("721 directions, six answers", len(answers.unique(dim=0)) == 6)
+
+# %% [markdown]
 # ## Which way is better?
 #
 # A network learns by slopes: it asks how its error changes when a number moves a little, and moves the number the way that the error falls. So let us measure how a result changes when a number moves.
@@ -298,8 +303,8 @@ def numerical_gradient(function, x, step=1e-4):
 numerical_gradient = check("numerical_gradient", numerical_gradient)
 
 # %% [markdown] tags=["solution"]
-# Why ahead *and* behind? What leans to one side at the first point leans back at the other, so the error falls with the square of the step.
-# And use 64-bit numbers for it, because the difference of two nearly equal numbers keeps only their last digits.
+# What leans to one side ahead leans to the other behind, so most of the error cancels.
+# Use 64-bit numbers for it, because the difference of two nearly equal numbers keeps only their last digits.
 
 # %% [markdown]
 # Try it where you know the answer: the slope of the sum of squares is 2x.
@@ -307,6 +312,18 @@ numerical_gradient = check("numerical_gradient", numerical_gradient)
 # %%
 x = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 numerical_gradient(lambda x: (x**2).sum(), x)
+
+# %% [markdown]
+# Why both ways? The slope of x³ at x = 1 is 3. Measure it with two steps, once ahead and behind, and once ahead only.
+
+# %%
+one = torch.ones((), dtype=torch.float64)
+both_ways = [abs(numerical_gradient(lambda x: x**3, one, step=step).item() - 3) for step in (0.1, 0.01)]
+ahead_only = [abs(((1 + step) ** 3 - 1) / step - 3) for step in (0.1, 0.01)]
+print("errors, both ways: ", [round(error, 6) for error in both_ways])
+print("errors, ahead only:", [round(error, 6) for error in ahead_only])
+claim("both ways, a tenth of the step has a hundredth of the error", both_ways[1] < both_ways[0] / 90)
+claim("ahead only, a tenth of the step has about a tenth", ahead_only[1] > ahead_only[0] / 20)
 
 # %% [markdown]
 # Now the lookup. Say that the network wants **lime**, and that its error, the **loss**, is the squared distance between the colour that it gets and the colour of lime. The query stands at 20°, near cherry.
