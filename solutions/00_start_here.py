@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# **17 minutes.** You need a little Python, and to have met a PyTorch tensor once.
+# **19 minutes.** You need a little Python, and to have met a PyTorch tensor once.
 #
 # After this chapter you can
 # - say in one sentence what an attention layer does,
-# - read what a check tells you: ✓, ✗ or ○,
+# - read what a check tells you (✓, ✗ or ○), and what a prediction and a claim are,
 # - find your way when you are stuck, and know what your machine will make you wait for.
 #
 # Run a cell with **Shift + Enter**. The first one loads PyTorch, which takes a few seconds the first time.
@@ -26,11 +26,18 @@ torch.manual_seed(0);
 # %% [markdown]
 # ## Attention in one picture
 #
-# A Python dictionary is a promise: give me the exact key, and I give you its value at once. A neural network would like to look things
+# Give a Python dictionary the exact key, and it gives you the key's value at once. A neural network would like to look things
 # up too, but it has no exact keys. All it has is a few numbers that say, more or less, what it needs right now: a **query**.
 #
 # An attention layer is a dictionary for such a network. It compares the query with *every* **key**, turns the matches into **weights**
 # that sum to one, and returns the **values**, blended in these proportions.
+#
+# Before a result is shown, the course asks what you expect. Take a guess with a click: nothing waits for it and nothing depends on it, but a result that you have predicted stays with you longer. The next picture has six words with a key each, and a query that lies between lemon and orange.
+
+# %%
+from utils.predictions import predict
+
+predict("How many of the six words get a weight above zero?", "1: the nearest", "2: lemon and orange", "all 6")
 
 # %%
 words, key, value = data.small_dictionary()
@@ -39,19 +46,29 @@ plots.plane(words, key, value, query, temperature=0.3);
 
 # %% [markdown]
 # *Left: six words, each with a key (its place) and a value (its colour), and a query between lemon and orange. Middle: the weight of each
-# word, rounded. Right: the answer, a colour between lemon and orange. (What `temperature` does is the matter of chapter 02.)*
+# word, rounded. Right: the answer, a colour between lemon and orange. (Chapter 02 explains `temperature`.)*
 #
-# Nobody stored an entry for "between lemon and orange"; the lookup answered all the same. And since the answer changes smoothly when
-# the query moves, a network can *learn* to ask better: small steps, each a little less wrong (backpropagation finds their direction). That is the whole idea. The course takes it from here to
-# the models of today, and changes one thing at a time.
+# What a chapter says happens, it tests in front of you. Such a test is a **claim**: it prints ✓ and the sentence if that holds on your machine, and stops with an error if it does not.
 
 # %%
 weights = (key @ query / 0.3).softmax(0)  # one number per word; chapter 02 takes this line apart
 best_two = {words[j] for j in weights.topk(2).indices}
 claim("lemon and orange have the two largest weights", best_two == {"lemon", "orange"})
+print(f"the smallest weight is {weights.min():.5f}, that of {words[weights.argmin()]}")
 claim("no word is left out: every weight is above zero", bool((weights > 0).all()))
 
+# %%
+predict.answer(
+    "all 6",
+    "because every key is compared with the query, and even the worst match gets a small share. "
+    "The picture writes <.01 where two digits would show zero.",
+)
+
 # %% [markdown]
+# Nobody stored an entry for "between lemon and orange", and still the lookup answered. And since the answer changes smoothly when
+# the query moves, a network can *learn* to ask better, by small steps that each make it a little less wrong. (Backpropagation finds their direction.) That is the whole idea. The course takes it from here to
+# the models of today, and changes one thing at a time.
+#
 # ## Your machine
 #
 # Every chapter runs on an ordinary processor; a graphics card is not needed. Each chapter that you open has a Python process of its own, a
@@ -86,7 +103,7 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 # %% [markdown]
 # ## How an exercise works
 #
-# An exercise is a function or a class with its inside missing. You write the inside; the cell below it checks your code against the
+# An exercise is a function or a class with its inside missing. You write the inside. The cell below it checks your code against the
 # course's own, on inputs small and large, and answers with one of three signs:
 #
 # | sign | it means | what then |
@@ -95,12 +112,12 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 # | ✗ | it differs, and this is how | read the sentence, mend it, run both cells again |
 # | ✓ | it agrees on every case | your version is used in the rest of the chapter |
 #
-# A check also looks at what your code passes back in a gradient, so compute with PyTorch and not with NumPy; and at the tensors it was given,
-# which should stay as they are. And an answer stands on its own: PyTorch and what you wrote yourself will do; the course's own `utils` is not
-# there when a notebook is graded, so a check does not let it pass.
-#
 # With ○ and ✗ the chapter uses the course's version instead, so nothing is ever blocked. You can read all of it first and solve the
 # exercises later.
+#
+# Three things that a check looks at besides the result: what your code passes back in a gradient, so compute with PyTorch and not with NumPy; the tensors that it was given,
+# which should stay as they are; and that the answer is your own. PyTorch and what you wrote yourself will do, but the course's `utils` will not, because it is not
+# there when a notebook is graded.
 #
 # Say somebody is asked to double a number, and writes this:
 
@@ -132,29 +149,26 @@ def double(x):
 double = check("double", double)
 
 # %% [markdown] tags=["solution"]
-# `x *= 2` would pass for a number and fail for a tensor: it writes into the tensor that the caller still holds. Numbers cannot be
-# changed, tensors can. The checks look for that in every exercise.
+# `x *= 2` would pass for a number and fail for a tensor, because it writes into the tensor that the caller still holds. Numbers cannot be
+# changed, but tensors can. The checks look for that in every exercise.
 
 # %% [markdown]
-# Whichever version passed, it is now the one in use:
+# From here on your version is used if it passed, and otherwise the course's:
 
 # %%
 claim("double doubles", double(21) == 42)
 
 # %% [markdown]
-# That last line is the other sign you will meet: a **claim**. What a chapter says happens, it shows; if it did not happen on your machine,
-# the cell would stop with an error.
-#
 # ### When you are stuck
 #
 # 1. Read the sentence of the check once more. It says what your code *does*; the task says what it should do.
 # 2. Open the hints below the task. The first is gentle, the last is nearly the answer.
-# 3. Print shapes. A wrong axis is behind a great many mistakes.
+# 3. Print shapes, because a great many mistakes come from a wrong axis.
 # 4. Look at the same chapter in the folder `solutions/`, beside this one, with the reason behind each answer. It is there to be read. (Started with
 #    the README's command, JupyterLab shows `chapters/` only; `jupyter lab` in the top folder shows both.)
 #
-# A check stops your code after five seconds, so an endless loop costs you five seconds. Only one thing can hold it longer: a single call
-# into compiled code that does not come back, a matrix product of millions by millions, say. Then restart the kernel (**Kernel → Restart**)
+# A check stops your code after five seconds, so that is all an endless loop costs you. Only one thing can hold it longer: a single call
+# into compiled code that does not come back (a matrix product of millions by millions, say). Then restart the kernel (**Kernel → Restart**)
 # and run the cells again.
 
 # %% [markdown]
@@ -167,6 +181,12 @@ claim("double doubles", double(21) == 42)
 from utils import progress
 
 progress.table()
+
+# %% [markdown]
+# At its end a chapter counts your predictions, too:
+
+# %%
+predict.score()
 
 # %% [markdown]
 # Save a chapter before you leave it (Ctrl + S): your answers are in its file and nowhere else. When you open it again, its outputs are
@@ -190,14 +210,17 @@ progress.table()
 #
 # `Tq` and `Tk` count queries and keys, `Dk` and `Dv` are the widths of a key and of a value; *i* runs over queries and rows, *j* over keys and
 # columns. Batches `B` and heads `H` stand in front: `(B, H, Tq, Dk)`.
-#
+
+# %% [markdown]
 # ## The map
 #
 # One operation, `lookup(query, key, value)`, and one change per chapter.
 #
+# The minutes are those without what is called *Further* in a chapter: you can leave that out, because nothing later needs it.
+#
 # | chapter | minutes | what changes |
 # |---|---|---|
-# | [01 Dictionaries](01_dictionaries.ipynb) | 65 | exact lookup becomes a matrix product; the nearest key answers any query |
+# | [01 Dictionaries](01_dictionaries.ipynb) | 55 | exact lookup becomes a matrix product; the nearest key answers any query |
 # | [02 Soft lookup](02_soft_lookup.ipynb) | 120 | every key answers, in proportion to its match: gradients flow |
 # | [03 A dictionary that learns](03_a_dictionary_that_learns.ipynb) | 70 | keys and values start as random numbers, or are computed from an input |
 # | [04 The bottleneck](04_the_bottleneck.ipynb) | 70 | a recurrent network without a lookup: what is far, and what does not fit |
@@ -205,13 +228,14 @@ progress.table()
 # | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 115 | the match becomes a product; every position of a sequence asks, several times at once |
 # | [07 Layer thirteen](07_layer_thirteen.ipynb) | 145 | a late layer asks what the first one knew; what carries it there, and what does not |
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
-#
+
+# %% [markdown]
 # ## In short
 #
 # - Attention is a lookup with a query that need not equal any key.
 # - Every key gets a weight, the weights sum to one, and the answer is the weighted sum of the values.
 # - ✓ agrees, ✗ differs and says how, ○ is not attempted; nothing blocks the way.
-# - A claim is a sentence that the notebook has just tested.
+# - A prediction is a guess before a result. A claim is a sentence that the notebook has just tested.
 # - Shapes are half of the work: `(Tq, Dk)` meets `(Tk, Dk)`, and gives `(Tq, Tk)`.
 #
-# Next: [01 Dictionaries](01_dictionaries.ipynb), where the promise is made.
+# Next: [01 Dictionaries](01_dictionaries.ipynb), where it begins with Python's own.

@@ -113,6 +113,9 @@ mistakes.add("ForgetsToCompare", but(values=lambda self, key: [value for _, valu
     "The right bucket is not yet the right key: several keys share it, so compare each with the one asked for.")
 mistakes.add("NoneWhenMissing", but(get=lambda self, key: next(iter(self.values(key)), None)),
     "A key that is not there gives None. Raise `KeyError(key)`: None could be a stored value.")
+mistakes.add("ReturnsTheError",
+    but(get=lambda self, key: next(iter(self.values(key)), KeyError(key))),
+    "`return KeyError(…)` hands the error over as if it were a value. An error that should stop the reader is raised: `raise`.")
 mistakes.add("KeyErrorWithoutKey", but(refusal=lambda self, key: KeyError("not found")),
     "Your KeyError does not say which key was missing. Who reads it at midnight would like to know.")
 mistakes.add("NoneMeansMissing",
@@ -145,6 +148,48 @@ mistakes.add("LooksAtTheFirstEntryOnly",
 mistakes.add("GivesUpAtTheFirst",
     but(values=lambda self, key: [value for stored, value in self._chain(key)[:1] if stored == key]),
     "You give up at the first pair that is not the right one. Raise KeyError after the loop, when all have been seen.")
+
+@mistakes.program(
+    "The first pair with another key ends your search, and an empty bucket gives None. When do you know that a key is not there?")
+class RaisesInTheLoop(InSteps):
+    def get(self, key):
+        for stored, value in self._chain(key):
+            if self.same(stored, key):
+                return value
+            else:  # noqa: RET505 - as people write it
+                raise KeyError(key)
+
+mistakes.add("KeyWithoutHash", but(_chain=lambda self, key: self.buckets[key % len(self.buckets)]),
+    "`key % …` works for numbers only, and a key may be a word. Its hash is a number.")
+mistakes.add("NoListsAtAll", but(new_buckets=lambda self, buckets: [] * buckets),
+    "`[] * buckets` is an empty list, whatever `buckets` is: so the table has no bucket. It needs a list of lists.")
+mistakes.add("LooksForTheKeyAmongPairs", but(same=lambda self, stored, key: False),
+    "Your table never finds a key. A chain holds *pairs*, and a key equals none of them: `key in chain` is always false.")
+mistakes.add("KeepsTheOldValue",
+    but(with_pair=lambda self, chain, place, pair: [*chain, pair] if place == len(chain) else chain),
+    "A key that is stored again keeps its old value. A loop's own variable is not the chain: giving it a value changes nothing there.")
+
+@mistakes.program(
+    "Nothing is ever stored: in an empty chain a loop has nothing to go through, so what stands inside it is not run.")
+class AppendsInTheLoop(InSteps):
+    def put(self, key, value):
+        chain = self._chain(key)
+        for i, (stored, _) in enumerate(chain):
+            if stored == key:
+                chain[i] = (key, value)
+                return
+            chain.append((key, value))
+
+@mistakes.program("Your table makes buckets of its own as it fills. That is a good idea, but here it keeps the buckets it was given.")
+class AddsBuckets(InSteps):
+    def put(self, key, value):
+        super().put(key, value)
+        if len(self) > 2 * len(self.buckets):
+            pairs = [pair for chain in self.buckets for pair in chain]
+            self.buckets = [[] for _ in range(2 * len(self.buckets))]
+            for stored, old in pairs:
+                super().put(stored, old)
+
 mistakes.add("IndexErrorWhenMissing", but(get=lambda self, key: self.values(key)[0]),
     "A key that is not there ends in an IndexError. Raise `KeyError(key)`.")
 
@@ -204,12 +249,12 @@ def get(*keys):
     return [("get", key) for key in keys]
 
 
-LEN = [("len",)]
+LEN = [("len of", "the table")]
 exercise = Exercise(
     reference=HashTable,
     use=hash_tables.hash_table,
     cases=[
-        Case("two tables", buckets=8, steps=[("put", "mine", 1), ("new table",), ("get", "mine")]),
+        Case("two tables", buckets=8, steps=[("put", "mine", 1), ("go on with", "another table"), ("get", "mine")]),
         Case("put and get", buckets=8, steps=with_values_by_lot(put(1, 2) + get(2, 1) + LEN)),
         Case("a new value for a key", buckets=8, steps=with_values_by_lot(put(3, 3) + get(3) + LEN)),
         Case("a key that is not there", buckets=8, steps=[("put", 1, "one"), ("get", 9), ("get", 2)]),
@@ -219,14 +264,16 @@ exercise = Exercise(
             buckets=1, steps=with_values_by_lot(put("a", "b", "c", "b") + LEN + get("b", "a", "c"))),
         Case("hashes larger than the table, and negative ones",
             buckets=3, steps=with_values_by_lot(put(100, -7, (1, 2)) + get(100, -7, (1, 2)))),
-        Case("None as a value", buckets=4, steps=[("put", 5, None), ("get", 5), ("len",)]),
+        Case("None as a value", buckets=4, steps=[("put", 5, None), ("get", 5), *LEN]),
         Case("equal keys of two types", buckets=64, steps=with_values_by_lot(put(1) + get(1.0, True))),
         Case("keys that only look alike", buckets=1, steps=with_values_by_lot(put(1, "1") + get(1) + LEN)),
         Case("equal keys, and keys of the same hash",
             buckets=4, steps=with_values_by_lot(put(-1, -2) + get(-1) + put((7, 8)) + get(tuple([7, 8])) + LEN)),
         Case("two hundred steps by lot", buckets=7, steps=Draw(steps_by_lot)),
-        Case("as many buckets as entries", buckets=800, steps=[("compare", 800), ("len",)]),
-        Case("what it is made of", buckets=2, steps=[("put", 1, "a"), ("made of",)]),
+        Case("as many buckets as entries", buckets=800, steps=[("put and get", 800, "keys"), *LEN]),
+        Case("the buckets after sixty entries",
+            buckets=5, steps=with_values_by_lot(put(*range(60)) + [("look at", "its buckets")])),
+        Case("what it is made of", buckets=2, steps=[("put", 1, "a"), ("look at", "its parts")]),
     ],
     variants=[ListsOfKeysAndValues, NewestFirst],
     mistakes=mistakes,

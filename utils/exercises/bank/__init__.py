@@ -2,11 +2,11 @@
 
 NAMES = [
     "double",
-    "HashTable",
     "one_hot",
     "matrix_lookup",
     "nearest_lookup",
     "numerical_gradient",
+    "HashTable",
     "softmax",
     "soft_lookup",
     "lookup_gradient",

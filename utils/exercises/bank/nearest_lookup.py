@@ -63,6 +63,28 @@ def blends_ties(query, key, value):
     winners = (scores == scores.amax(-1, keepdim=True)).float()
     return winners / winners.sum(-1, keepdim=True) @ value
 
+@mistakes.program("Where several keys tie, yours adds up the values of all of them. The first of them answers alone.")
+def adds_ties(query, key, value):
+    scores = query @ key.mT
+    return (scores == scores.amax(-1, keepdim=True)).float() @ value
+
+@mistakes.program(
+    "True and False cannot be multiplied with values, which are floats. And where several keys tie, there is more than one True.")
+def truths_times_values(query, key, value):
+    scores = query @ key.mT
+    return (scores == scores.amax(-1, keepdim=True)) @ value
+
+mistakes.add("numbers_as_weights", lambda query, key, value: (query @ key.mT).argmax(-1) @ value,
+    "`argmax` gives the *numbers* of rows, and a product would take them for weights. How do you pick rows by their number?")
+mistakes.add("largest_as_index", but(choose=lambda scores: scores.max(-1).values),
+    "`max(-1)` gives the largest scores first, then the places where they stand. A place is what picks a row of `value`.")
+mistakes.add("one_hot_without_size",
+    lambda query, key, value: F.one_hot((query @ key.mT).argmax(-1)).float() @ value,
+    "Your one-hot rows are as wide as the largest place that was chosen. They need a column for every key.")
+mistakes.add("returns_the_score", lambda query, key, value: (query @ key.mT).amax(-1),
+    "This is how well the best key matched. Which key was it, and what is its value?")
+mistakes.add("an_axis_too_many", but(choose=lambda scores: scores.argmax(-1, keepdim=True)),
+    "The values are those of the best keys, but with an axis too many: there should be one row number for each query.")
 mistakes.add("soft", lambda query, key, value: (query @ key.mT).softmax(-1) @ value,
     "Several keys speak in your answer. Here the best one answers alone; the rest comes in chapter 02.")
 mistakes.add("argmax_without_axis", but(choose=lambda scores: scores.argmax()),

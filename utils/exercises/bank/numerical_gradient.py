@@ -11,7 +11,10 @@ from ..exercise import Case, Exercise, Mistakes, normal, replacing
 
 
 def numerical_gradient(function, x, step=1e-4):
-    """The slope of function (a tensor to one number) at x, in each entry of x: (f(x + step) - f(x - step)) / (2 step)."""
+    """The slope of function (a tensor to one number) at x, in each entry of x: (f(x + step) - f(x - step)) / (2 step).
+
+    Only that entry moves. It has the shape and the type of x.
+    """
     slope = torch.zeros_like(x)
     for index in range(x.numel()):
         ahead, behind = x.flatten().clone(), x.flatten().clone()
@@ -89,12 +92,31 @@ def needs_an_axis(function, x, step=1e-4):
     len(x)
     return numerical_gradient(function, x, step)
 
+@mistakes.program("`len(x)` counts the rows of x: a matrix has more entries than rows, and a single number has no `len`.")
+def row_by_row_by_len(function, x, step=1e-4):
+    slope = torch.zeros_like(x)
+    for i in range(len(x)):
+        move = torch.zeros_like(x)
+        move[i] = step
+        slope[i] = both_ways(function, x, move, step)
+    return slope
+
 mistakes.add("divides_by_one_step", but(slope=lambda f, x, move, step: (f(x + move) - f(x - move)) / step),
     "Your slopes are twice too large: from x - step to x + step is a distance of two steps.")
 mistakes.add("difference_only", but(slope=lambda f, x, move, step: f(x + move) - f(x - move)),
     "This is how much the function changes. The slope is that change divided by the distance.")
 mistakes.add("moves_all_at_once", but(moves=lambda x, step: [torch.full_like(x, step)] * x.numel()),
     "You move every entry of x at once, so all share one slope. Move one entry at a time.")
+mistakes.add("formula_as_it_stands",
+    lambda function, x, step=1e-4: (function(x + step) - function(x - step)) / (2 * step),
+    "`x + step` moves every entry of x at once, so there is one slope for all. Each entry has a slope of its own, when only *it* moves.")
+mistakes.add("formula_without_brackets",
+    lambda function, x, step=1e-4: (function(x + step) - function(x - step)) / 2 * step,
+    "`x + step` moves every entry of x at once, so there is one slope for all. Each entry has a slope of its own, when only *it* moves.")
+mistakes.add("each_entry_alone",
+    lambda function, x, step=1e-4: torch.stack(
+        [(function(entry + step) - function(entry - step)) / (2 * step) for entry in x.flatten()]).reshape(x.shape),
+    "The function is given one entry alone. It needs all of x, with that one entry moved.")
 mistakes.add("backwards", but(slope=lambda f, x, move, step: (f(x - move) - f(x + move)) / (2 * step)),
     "Your slopes point the wrong way: subtract the value behind from the value ahead.")
 mistakes.add("own_step", lambda function, x, step=1e-4: numerical_gradient(function, x),
@@ -115,8 +137,51 @@ def in_place(function, x, step, back):
 
 mistakes.add("steps_pile_up", lambda function, x, step=1e-4: in_place(function, x.clone(), step, back=0),
     "An entry that you moved stays moved while you try the next. Start each from x again.")
+
+@mistakes.program("Your two copies are made once, so an entry that has moved stays moved while you try the next.")
+def copies_made_once(function, x, step=1e-4):
+    slope, ahead, behind = torch.zeros_like(x), x.clone(), x.clone()
+    for index in range(x.numel()):
+        ahead.view(-1)[index] += step
+        behind.view(-1)[index] -= step
+        slope.view(-1)[index] = (function(ahead) - function(behind)) / (2 * step)
+    return slope
+
+@mistakes.program("What you keep of the old entry is a view, not a number: it moves when x does. `.item()` makes a number of it.")
+def keeps_a_view(function, x, step=1e-4):
+    slope = torch.zeros_like(x)
+    for index in range(x.numel()):
+        old = x.view(-1)[index]
+        x.view(-1)[index] = old + step
+        ahead = function(x)
+        x.view(-1)[index] = old - step
+        slope.view(-1)[index] = (ahead - function(x)) / (2 * step)
+        x.view(-1)[index] = old
+    return slope
+
+@mistakes.program("`return` stands inside the loop, so it ends with the first entry.")
+def returns_in_the_loop(function, x, step=1e-4):
+    for index in range(x.numel()):
+        move = torch.zeros_like(x)
+        move.view(-1)[index] = step
+        return both_ways(function, x, move, step)
+
+@mistakes.program("The function is given a flat row of entries, and it expects the shape of x: turn it back with `.view(x.shape)`.")
+def flat_for_the_function(function, x, step=1e-4):
+    slopes = [both_ways(function, x.flatten(), move, step) for move in step * torch.eye(x.numel(), dtype=x.dtype)]
+    return torch.stack(slopes).view(x.shape)
+
+mistakes.add("flat_result", lambda function, x, step=1e-4: numerical_gradient(function, x, step).flatten(),
+    "The slopes are right and stand in one flat row. Give them the shape of x.")
+mistakes.add("single_precision_step",
+    but(moves=lambda x, step: (step * torch.eye(x.numel())).reshape(x.numel(), *x.shape)),
+    "Your step is a 32-bit number, so it is not quite as long as the one that you divide by. Keep the type of x: `torch.zeros_like(x)`.")
 mistakes.add("moves_x_itself", lambda function, x, step=1e-4: in_place(function, x, step, back=step),
     "You move `x` itself and then back, and rounding leaves it a hair from where it was. Work on a copy.")
+mistakes.add("moves_x_and_leaves_it", lambda function, x, step=1e-4: in_place(function, x, step, back=0),
+    "You move `x` itself and never put it back: the next entry is tried from another place, and the caller's x has changed.")
+mistakes.add("single_precision_result", lambda f, x, step=1e-4: numerical_gradient(f, x, step).float(),
+    "Your slopes are 32-bit numbers, since `torch.zeros(…)` and `torch.tensor(…)` make these. Keep the type of x: `dtype=x.dtype`.")
 mistakes.add("single_precision", lambda f, x, step=1e-4: numerical_gradient(f, x.float(), step).to(x.dtype),
     "You compute in 32-bit numbers, and the difference of two nearly equal ones has few digits left. Keep the type of x.")
 
