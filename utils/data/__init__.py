@@ -5,7 +5,7 @@ from .contexts import HiddenContexts, Shelves
 from .corpora import END, PAD, START, Corpus, Pair, Vocabulary
 from .dates import dates
 from .digits import digits, pictures
-from .number_names import number_names
+from .number_names import german_number, number_names
 from .recall import recall
 from .six_words import small_dictionary
 from .source_code import SourceCode, source_code, windows
@@ -24,6 +24,7 @@ __all__ = [
     "associative_recall",
     "dates",
     "digits",
+    "german_number",
     "number_names",
     "pictures",
     "recall",
