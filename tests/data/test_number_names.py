@@ -121,7 +121,14 @@ def test_a_german_name_is_read_back(number):
 @pytest.mark.parametrize(
     "parts",
     ["", "drei drei", "und drei", "drei und", "hundert drei", "sechzig und drei", "ein", "drei hundert hundert", "five"]
-    + ["eine tausend", "ein Million", "zwei Million", "drei tausend zwei Millionen", "drei null", "neun Milliarden " * 9]
+    + [
+        "eine tausend",
+        "ein Million",
+        "zwei Million",
+        "drei tausend zwei Millionen",
+        "drei null",
+        "neun Milliarden " * 9,
+    ]
     + ["neun hundert Milliarden " * 9],
 )
 def test_what_no_number_is_called_is_no_name(parts):
