@@ -19,7 +19,8 @@ import torch
 from utils import data, plots
 from utils.checks import check, claim
 
-torch.manual_seed(0)
+torch.manual_seed(0);
+
 # %%
 from torch import nn
 
@@ -27,7 +28,7 @@ from utils import models, training
 from utils.predictions import predict
 
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
-plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"])
+plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"]);
 
 # %% [markdown]
 # *An encoder reads English, a decoder writes German, and all that passes between them is one vector. The sentence may have two words or twenty: the vector keeps its size. Two things
@@ -158,13 +159,11 @@ gradient_by_distance = check("gradient_by_distance", gradient_by_distance)
 #
 # - In a **GRU** (gated recurrent unit) the *update gate* z says how much of the old state is kept: $h_t = z\,h_{t-1} + (1 - z)\,\text{new}$.
 # - An **LSTM** (long short-term memory) has a second state, the cell, and a *forget gate* f says how much of it is kept: $c_t = f\,c_{t-1} + i\,\text{new}$. A third gate decides what of the cell is shown as $h_t$.
-#
-# By hand: before training the sums inside the sigmoid are small, so z is about sigmoid(0) = 0.5, and of a state 50 steps back 0.5⁵⁰ = 10⁻¹⁵ is kept. Add 3 to the bias, and z is about sigmoid(3) = 0.95, and 0.95⁵⁰ = 0.08 is kept. That is the argument `gate` below.
 
 
 # %%
 def recurrent(kind=nn.GRU, gate=0.0, turn=0.0):
-    """A network that reads vectors of 16 numbers and has states of 32."""
+    """A network that reads vectors of 16 numbers and has states of 32; `gate` opens what keeps, see below."""
     network = kind(16, 32, batch_first=True)
     with torch.no_grad():
         network.bias_hh_l0[32:64] += gate  # the second block is a GRU's update and an LSTM's forget gate
@@ -181,9 +180,9 @@ def recurrent(kind=nn.GRU, gate=0.0, turn=0.0):
 class Reader(nn.Module):
     """Reads symbols (B, T), and gives logits (B, 8) made of its last state."""
 
-    def __init__(self, recurrent):
+    def __init__(self, network):
         super().__init__()
-        self.embedding, self.recurrent = nn.Embedding(10, 16), recurrent
+        self.embedding, self.recurrent = nn.Embedding(10, 16), network
         self.out = nn.Linear(32, 8)
 
     def read(self, x):
@@ -202,8 +201,8 @@ class Reader(nn.Module):
 class AskingReader(Reader):
     """Its logits are made of its last state and of what that finds among all states."""
 
-    def __init__(self, recurrent):
-        super().__init__(recurrent)
+    def __init__(self, network):
+        super().__init__(network)
         self.W_q, self.W_k = nn.Linear(32, 32, bias=False), nn.Linear(32, 32, bias=False)
         self.out = nn.Linear(64, 8)
 
@@ -240,7 +239,8 @@ usual = reach(
     {kind.__name__: lambda kind=kind: Reader(recurrent(kind)) for kind in (nn.RNN, nn.GRU, nn.LSTM)}
     | {"RNN, rotation × 2": lambda: Reader(recurrent(nn.RNN, turn=2.0))}
 )
-plots.curves(range(101), usual, "distance from the end", "size of the gradient", log="y", ylim=(1e-20, 1e7))
+plots.curves(range(101), usual, "distance from the end", "size of the gradient", log="y", ylim=(1e-20, 1e7));
+
 # %% [markdown]
 # *On a logarithmic axis the lines are nearly straight, so all four gradients change exponentially. At the usual start they vanish. In the fourth network $W_h$ is a rotation times two, which doubles the length of whatever it turns; tanh takes some of that back, and still the gradient explodes.*
 
@@ -259,7 +259,9 @@ predict.answer(
 )
 
 # %% [markdown]
-# Now open the gates. And let a GRU at its usual start look back.
+# By hand: before training the sum inside the sigmoid is small, so z is about sigmoid(0) = 0.5, and of a state 50 steps back 0.5⁵⁰ = 10⁻¹⁵ is kept. Add 3 to its bias, and z is about sigmoid(3) = 0.95, so 0.95⁵⁰ = 0.08 is kept.
+#
+# Open the gates in this way (`gate=3.0`). And let a GRU at its usual start look back.
 
 # %%
 predict(
@@ -277,7 +279,8 @@ kept = reach(
         "GRU + attention": lambda: AskingReader(recurrent()),
     }
 )
-plots.curves(range(101), kept, "distance from the end", "size of the gradient", log="y", ylim=(1e-4, 1))
+plots.curves(range(101), kept, "distance from the end", "size of the gradient", log="y", ylim=(1e-4, 1));
+
 # %% [markdown]
 # *This axis has four decades where the one above has twenty-seven. The open GRU falls slowly; the open LSTM hardly falls at all. With attention the curve falls for a few steps, where the state still carries, and then stays level, because that part comes through the lookup, in one step from anywhere.*
 
@@ -340,7 +343,8 @@ for name, build in builds.items():
     model = build()
     first[name] = torch.stack([gradient_by_distance(model.read, x[:, :length])[-1] for length in lengths])
 first["1 / T, for its slope"] = first["GRU + attention"][0] * 5 / torch.tensor(lengths)
-plots.curves(lengths, first, "length T", "gradient at the first input", log="xy", ylim=(1e-3, 1))
+plots.curves(lengths, first, "length T", "gradient at the first input", log="xy", ylim=(1e-3, 1));
+
 # %% [markdown]
 # *With attention the line lies on that of 1/T. The plain GRU leaves the picture at once, since it falls exponentially, and the open LSTM hardly falls. That is the honest sentence about a lookup: not "constant", but **1/T against exponential**.*
 
@@ -406,7 +410,8 @@ recalled = {}
 for name, build in builds.items():
     torch.manual_seed(0)
     recalled[name] = recall_accuracy(build(), label=name)
-plots.seeds({name: torch.tensor([share]) for name, share in recalled.items()}, "recalled", chance=1 / 8)
+plots.seeds({name: torch.tensor([share]) for name, share in recalled.items()}, "recalled", chance=1 / 8);
+
 # %% [markdown]
 # *Behind 20 other symbols the plain GRU is at chance. The one with attention recalls everything, and so does the one whose gate starts open.*
 
@@ -517,7 +522,8 @@ torch.manual_seed(0)
 wide = train_translator(translator(width=128), steps=450, rate=6e-3, label="width 128, 450 steps")
 exact["width 128, 450 steps"] = exact_by_digits(wide)
 lines = {name: list(shares.values()) for name, shares in exact.items()}
-plots.curves(list(exact["width 64, 320 steps"]), lines, "digits of the number", "whole name right")
+plots.curves(list(exact["width 64, 320 steps"]), lines, "digits of the number", "whole name right");
+
 # %% [markdown]
 # *Short numbers come out right, then the curve falls off a cliff. A wider vector, trained longer, moves the cliff to the right; it does not take it away. (100 held-out numbers at each length, 20 with two digits; one seed.)*
 
@@ -600,7 +606,7 @@ for name, model in {"width 64": narrow, "width 128": wide}.items():
     print(f"{name:10} {'no number' if number is None else format(number, ','):>14}  {' '.join(words)}")
 
 # %% [markdown]
-# *Where they wrote a number, it begins as the right one does and goes on as another.* So the network has learned how numbers are called, and of this number it still has the beginning, mostly.
+# *Read the numbers: they begin as the right one does, and end as another.* So the network has learned how numbers are called, and of this number it still has the beginning, mostly.
 
 # %% [markdown]
 # ## Distance, or size?
@@ -621,7 +627,7 @@ for name, model in {"width 64": narrow, "width 128": wide}.items():
 # %% [markdown]
 # Reversing helps with each of the three seeds, and leaves the cliff where it is: at five digits both have under a tenth.
 #
-# The fillers are twelve times the word *please*. They carry nothing, so there is as much to remember as before. In front of the number, where the network is as long and the number no further away, they cost little or nothing; behind it they cost more than a digit. An open gate buys much of that back, though without fillers it does not help.
+# The fillers are twelve times the word *please*. They carry nothing, so there is as much to remember as before. In front of the number, where the network is as long and the number no further away, they cost little or nothing; behind it they cost about a digit: three come out as rarely as four did. An open gate buys much of that back, though without fillers it does not help.
 #
 # So distance matters, and an open gate cures a good part of what it costs. At the distance of the names themselves it is not what limits this network. The rest of the cliff is size, or time to learn, and these controls do not separate those two.
 
@@ -650,7 +656,7 @@ predict.score()
 #
 # <details><summary>Why does the gradient of a lookup fall like 1/T and not exponentially?</summary>It takes one step from any place to the answer. Untrained, that step has a weight of about 1/T; there is no product of T factors.</details>
 # <details><summary>A friend says: "GRUs cannot remember 20 steps." What do you answer?</summary>This one did, with its update gate started open. At the usual start and 300 steps, it did not learn to.</details>
-# <details><summary>Is the cliff a matter of distance or of size?</summary>Of both. Twelve words that carry nothing, put between the number and the decoder, cost more than a digit, so distance can matter. But a reversed source leaves the cliff where it is, and an open gate does not help where there are no fillers. A wider vector, trained longer, moves it.</details>
+# <details><summary>Is the cliff a matter of distance or of size?</summary>Of both. Twelve words that carry nothing, put between the number and the decoder, cost about a digit, so distance can matter. But a reversed source leaves the cliff where it is, and an open gate does not help where there are no fillers. A wider vector, trained longer, moves it.</details>
 # <details><summary>What is the decoder given as the word before: in training, and when it writes?</summary>In training the right word, whatever it would have written (teacher forcing). When it writes, its own last word.</details>
 # <details><summary>What would you change to be free of the cliff?</summary>Do not squeeze the sentence into one vector. Keep all states of the encoder, and let the decoder ask them at every step: chapter 05.</details>
 

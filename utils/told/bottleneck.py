@@ -136,8 +136,8 @@ def reversed_source() -> Measured:
 @told(
     HERE,
     "In front of the number, where the network is as long and the number no further away, they cost little or nothing; "
-    "behind it they cost more than a digit. An open gate buys much of that back, though without fillers it does not "
-    "help.",
+    "behind it they cost about a digit: three come out as rarely as four did. An open gate buys much of that back, "
+    "though without fillers it does not help.",
     100,
     {
         "as written, three digits": (0.5, 0.9),
