@@ -163,7 +163,7 @@ gradient_by_distance = check("gradient_by_distance", gradient_by_distance)
 
 # %%
 def recurrent(kind=nn.GRU, gate=0.0, turn=0.0):
-    """A network that reads vectors of 16 numbers and has states of 32; `gate` opens what keeps, see below."""
+    """A network that reads vectors of 16 numbers, with states of 32; `gate` opens the gate that keeps."""
     network = kind(16, 32, batch_first=True)
     with torch.no_grad():
         network.bias_hh_l0[32:64] += gate  # the second block is a GRU's update and an LSTM's forget gate

@@ -36,7 +36,7 @@ class OneWay(EncoderDecoder):
         self.encoder = nn.GRU(self.source_embedding.embedding_dim, width, batch_first=True)
         self.summarise = nn.Linear(width, width)
         with torch.no_grad():
-            self.encoder.bias_hh_l0[width : 2 * width] += gate
+            self.encoder.get_parameter("bias_hh_l0")[width : 2 * width] += gate
 
     def encode(self, source: Tensor) -> Memory:
         """Read source (B, Tk), whose padding is not read."""
