@@ -296,8 +296,8 @@ claim("the open LSTM has over twice what attention has", kept["LSTM, gate open"]
 # %%
 predict.answer(
     "the LSTM with an open gate",
-    "because its cell keeps about 0.95 at each step, and something else adds to that, as you see next. A lookup "
-    "gives each of 101 places about a hundredth of its attention.",
+    "because its cell keeps about 0.95 at each step, and something else adds to that, as you see next. A "
+    "lookup gives each of 101 places about a hundredth of its attention.",
 )
 
 # %% [markdown]
