@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · The bottleneck
 #
-# **92 minutes.** You need [chapter 03](03_a_dictionary_that_learns.ipynb), above all its last idea: a state that asks, an input that answers.
+# **90 minutes.** You need [chapter 03](03_a_dictionary_that_learns.ipynb), above all its last idea: a state that asks, an input that answers.
 #
 # After this chapter you can
 # - write a recurrent network that respects padding, and say why it is a very deep one,
