@@ -109,3 +109,27 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(named):
 def test_languages_share_the_numbers(named):
     german, french = ([pair.about for pair in data.number_names(x, train=50).train] for x in ("de", "fr"))
     assert german == french
+
+
+@given(st.one_of(st.integers(0, 10**12 - 1), st.integers(0, 12).flatmap(lambda n: st.integers(0, 10**n - 1))))
+@example(0)
+@example(10**12 - 1)
+def test_a_german_name_is_read_back(number):
+    assert data.german_number(SPLIT["de"](num2words(number, lang="de"))) == number
+
+
+@pytest.mark.parametrize(
+    "parts",
+    ["", "drei drei", "und drei", "drei und", "hundert drei", "sechzig und drei", "ein", "drei hundert hundert", "five"]
+    + [
+        "eine tausend",
+        "ein Million",
+        "zwei Million",
+        "drei tausend zwei Millionen",
+        "drei null",
+        "neun Milliarden " * 9,
+    ]
+    + ["neun hundert Milliarden " * 9],
+)
+def test_what_no_number_is_called_is_no_name(parts):
+    assert data.german_number(parts.split()) is None

@@ -5,7 +5,7 @@ from .corpora import END, PAD, START, UNKNOWN, Corpus, Pair, Vocabulary
 from .dates import dates
 from .digits import digits, pictures
 from .hidden_places import HiddenPlaces, Shelves
-from .number_names import number_names
+from .number_names import german_number, number_names
 from .recall import recall
 from .sentence_files import pairs_from_files, tokens
 from .six_words import small_dictionary
@@ -26,6 +26,7 @@ __all__ = [
     "associative_recall",
     "dates",
     "digits",
+    "german_number",
     "number_names",
     "pairs_from_files",
     "pictures",

@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from num2words import num2words
 
@@ -85,6 +85,27 @@ def _german_parts(name: str) -> tuple[str, ...]:
     if "".join(parts) != name.replace(" ", ""):
         raise ValueError(f"{name!r} has parts that are not known: only {parts} are")
     return parts
+
+
+TENS = "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig".split()
+BELOW_TWENTY = """null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn
+    sechzehn siebzehn achtzehn neunzehn""".split()
+VALUES = {word: value for value, word in enumerate(BELOW_TWENTY)}
+VALUES |= {"und": 0, "ein": 1, "eine": 1} | {word: 10 * value for value, word in enumerate(TENS, 2)}
+THOUSANDS = {"tausend": 10**3, "Million": 10**6, "Millionen": 10**6, "Milliarde": 10**9, "Milliarden": 10**9}
+
+
+def german_number(parts: Sequence[str]) -> int | None:
+    """The number that is called so in German, or None if no number with 1 to 12 digits is."""
+    number = group = 0
+    for part in parts:
+        if part in THOUSANDS:
+            number, group = number + group * THOUSANDS[part], 0
+        else:
+            group = group * 100 if part == "hundert" else group + VALUES.get(part, 0)
+    # what was added up may have been no name: a number has only one
+    fits = number + group < 10**DIGITS and _german_parts(num2words(number + group, lang="de")) == tuple(parts)
+    return number + group if fits else None
 
 
 SPLIT: dict[str, Callable[[str], tuple[str, ...]]] = {"en": _words, "fr": _words, "de": _german_parts}

@@ -54,7 +54,7 @@ mistakes.add("without_the_state", lambda y, s, context, cell: cell(beside(y, con
 mistakes.add("state_of_zeros", lambda y, s, context, cell: cell(beside(y, context), torch.zeros_like(s)),
     "Your cell starts from zeros at every step. It should go on from the state `s`.")
 mistakes.add("without_the_context", lambda y, s, context, cell: cell(y, s),
-    "Your cell gets the word only. It needs the context as well, or it would not know what to translate.")
+    "The input that you give the cell is the word alone. The context belongs into it as well, or the cell would not know what to translate.")
 mistakes.add("context_of_zeros", lambda y, s, context, cell: cell(beside(y, torch.zeros_like(context)), s),
     "Your context is zeros, so the cell would not know what to translate. Use the one you were given.")
 mistakes.add("without_the_word", lambda y, s, context, cell: cell(context, s),
@@ -67,6 +67,14 @@ mistakes.add("context_detached", lambda y, s, context, cell: cell(beside(y, cont
     "You detach the context, so the encoder that made it could not learn. It is fixed in that every step gets the same one; gradients still flow.")
 mistakes.add("adds_the_old_state", lambda y, s, context, cell: s + cell(beside(y, context), s),
     "You add the old state to the new one. The cell has already made use of it; what it returns is the new state.")
+mistakes.add("first_row_only", lambda y, s, context, cell: cell(beside(y, context), s)[0],
+    "You take the first row of the new state, as if the cell returned a pair. A GRU cell returns one tensor, with a row for each sentence.")
+mistakes.add("squashed_once_more", lambda y, s, context, cell: torch.tanh(cell(beside(y, context), s)),
+    "You put a tanh around the cell. Whatever it needs is inside it already: its result is the new state.")
+mistakes.add("state_detached", lambda y, s, context, cell: cell(beside(y, context), s.detach()),
+    "You detach the state, so no gradient reaches the steps before. Leave it in the graph.")
+mistakes.add("word_detached", lambda y, s, context, cell: cell(beside(y.detach(), context), s),
+    "You detach the word, so its embedding could not learn. Leave it in the graph.")
 mistakes.add("returns_a_pair", lambda y, s, context, cell: (cell(beside(y, context), s), context),
     "You return the context as well. Return the new state alone: whoever called you already has the context.")
 

@@ -62,10 +62,22 @@ mistakes = Mistakes()
 
 mistakes.add("by_position", but(order=lambda norms: norms),
     "Your curve runs from the first input to the last. Entry d belongs to the input d steps before the end, so the last input comes first.")
+mistakes.add("from_minus_d", but(order=lambda norms: norms[[-d for d in range(len(norms))]]),
+    "Place `-d` is the first input at d = 0, and the last one only at d = 1. The input d steps before the last stands at `-1 - d`.")
+mistakes.add("kind_of_norm_for_axis", but(norms=lambda gradient: gradient.norm(-1), order=lambda norms: norms),
+    "`norm(-1)` takes -1 for the kind of norm, not for an axis, and gives one number. Name the axis: `dim=-1`.")
+mistakes.add("one_norm_of_everything", but(norms=lambda gradient: gradient.norm(), order=lambda norms: norms),
+    "You take one norm of the whole gradient. Take one for each sequence at each step, over the features.")
+mistakes.add("one_number", but(norms=lambda gradient: gradient.norm(dim=-1).mean(), order=lambda norms: norms),
+    "Your mean is over the batch and over time, so one number is left. Keep time.")
+mistakes.add("inputs_themselves", lambda model, x: from_the_end(mean_norms(x)),
+    "These are the norms of the inputs. Wanted are those of the gradient with respect to them.")
 mistakes.add("norm_over_the_batch", but(norms=lambda gradient: gradient.norm(dim=(0, 2))),
     "You take one norm over the whole batch. Take a norm for each sequence at each step, and then the mean over the batch.")
 mistakes.add("mean_before_the_norm", but(norms=lambda gradient: gradient.mean(0).norm(dim=-1)),
     "You average the gradients over the batch and then take the norm, so gradients that point opposite ways cancel. Take the norms first.")
+mistakes.add("mean_over_time", but(norms=lambda gradient: gradient.norm(dim=-1).mean(1)),
+    "Your mean is over time, which leaves one number for each sequence. Take it over the batch, the first axis.")
 mistakes.add("sum_over_the_batch", but(norms=lambda gradient: gradient.norm(dim=-1).sum(0)),
     "You add up the norms over the batch, so a larger batch gives a higher curve. Take their mean.")
 mistakes.add("one_curve_for_each", but(norms=lambda gradient: gradient.norm(dim=-1), order=lambda norms: norms.flip(1)),
@@ -90,6 +102,8 @@ mistakes.add("mean_over_the_batch_twice", but(start=lambda outputs: outputs.mean
     "You average over the batch twice: over the outputs, and again over the norms. Start from the sum of all outputs.")
 mistakes.add("last_output_only", but(start=lambda outputs: outputs[:, -1].sum()),
     "You start from one output only. Start from the sum of all of them.")
+mistakes.add("first_output_only", but(start=lambda outputs: outputs[:, 0].sum()),
+    "You start from the first output only. Start from the sum of all of them.")
 mistakes.add("norm_of_the_outputs", but(start=torch.norm),
     "You start from the norm of the outputs. Start from their sum.")
 
@@ -103,6 +117,23 @@ mistakes.add("relative_to_the_last_input", but(order=lambda norms: norms.flip(0)
 @mistakes.program("You collect the gradient in the x that you were given, so a second call adds to what the first one left there. Work on a copy.")
 def gradients_pile_up(model, x):
     x.requires_grad_()
+    model(x).sum().backward()
+    return x.grad.norm(dim=-1).mean(0).flip(0)
+
+@mistakes.program("`torch.autograd.grad` returns a tuple with one gradient for each input, even for a single one. Take it out: `(gradient,) = …`.")
+def tuple_not_opened(model, x):
+    x = x.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x).sum(), x).norm(dim=-1).mean(0).flip(0)
+
+@mistakes.program("Your x does not ask for a gradient, so PyTorch keeps no trace of it. A copy with `requires_grad_()` does.")
+def asks_for_no_gradient(model, x):
+    x = x.detach().clone()
+    (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    return gradient.norm(dim=-1).mean(0).flip(0)
+
+@mistakes.program("Your x does not ask for a gradient, so none is left in its `grad`. A copy with `requires_grad_()` does.")
+def asks_for_none_and_reads_it(model, x):
+    x = x.detach().clone()
     model(x).sum().backward()
     return x.grad.norm(dim=-1).mean(0).flip(0)
 

@@ -55,12 +55,32 @@ mistakes.add("tanh_from_exponentials", but(squash=lambda s: (s.exp() - (-s).exp(
     "The formula of tanh in exponentials overflows for large sums, and infinity over infinity is NaN. PyTorch has a tanh that does not.")
 mistakes.add("squashes_the_input_only", but(of_input=lambda x, W_x: torch.tanh(x @ W_x), squash=lambda total: total),
     "Your tanh goes around the input's part only. It goes around the whole sum.")
+mistakes.add("squashes_the_state_only", lambda x, h, W_x, W_h, b: x @ W_x + torch.tanh(h @ W_h + b),
+    "Your tanh goes around the state's part only. It goes around the whole sum.")
+mistakes.add("squashes_all_but_the_state", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + b) + h @ W_h,
+    "Your state's part is added after tanh. It belongs inside, in the same sum.")
+mistakes.add("bias_twice", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + h @ W_h + 2 * b),
+    "Your bias comes in twice. PyTorch's own network has two, one for the input and one for the state; here there is a single one.")
+mistakes.add("bias_subtracted", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + h @ W_h - b),
+    "Your bias is subtracted. It is added.")
+mistakes.add("parts_multiplied", lambda x, h, W_x, W_h, b: torch.tanh((x @ W_x) * (h @ W_h) + b),
+    "You multiply the input's part by the state's. The two are added.")
+mistakes.add("without_input", lambda x, h, W_x, W_h, b: torch.tanh(h @ W_h + b),
+    "Your step looks at the state alone. The input has its part in the sum too, or nothing is read.")
 mistakes.add("without_bias", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + h @ W_h),
     "Your sum leaves out the bias `b`.")
 mistakes.add("bias_after_tanh", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + h @ W_h) + b,
     "You add the bias after tanh, so a state can leave the range from -1 to 1. Add it before.")
 mistakes.add("tanh_of_each_part", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x) + torch.tanh(h @ W_h + b),
     "You take tanh of the two parts one by one. Input, state and bias make one sum first, and tanh comes once.")
+mistakes.add("tanh_of_each_part_and_the_bias_after",
+    lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x) + torch.tanh(h @ W_h) + b,
+    "You take tanh of the two parts one by one, and add the bias after it. Input, state and bias make one sum first, and tanh comes once.")
+mistakes.add("matrices_stacked_the_other_way",
+    lambda x, h, W_x, W_h, b: torch.tanh(torch.cat([x, h], 1) @ torch.cat([W_h, W_x]) + b),
+    "Input and state stand side by side, and the matrices on top of each other in the other order. The first rows belong to the input.")
+mistakes.add("state_without_its_matrix", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_x + h + b),
+    "Your state comes into the sum as it is. It is multiplied by `W_h` first.")
 mistakes.add("matrices_swapped", lambda x, h, W_x, W_h, b: torch.tanh(x @ W_h + h @ W_x + b),
     "You multiply the input by `W_h` and the state by `W_x`. The shapes only fit when inputs and states are equally many; each matrix belongs to its own.")
 mistakes.add("both_transposed", but(of_input=lambda x, W_x: x @ W_x.T, of_state=lambda h, W_h: h @ W_h.T),

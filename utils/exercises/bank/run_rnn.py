@@ -85,6 +85,59 @@ mistakes.add("reads_the_padding", but(goes=always),
 def padding_as_zeros(x, lengths, *given):
     return in_steps(x.where(before_the_end(x, lengths)[..., None], 0), lengths, *given, goes=always)
 
+mistakes.add("choice_swapped", but(choose=lambda going, new, old: torch.where(going[:, None], old, new)),
+    "Your `torch.where` has its two choices the other way round: a sequence rests while it lasts and steps through its padding. What stands first is taken where the condition is True.")
+
+@mistakes.program("Your condition is True once a sequence is over. Say where it still goes on: which steps t does a sequence of length 2 take?")
+def steps_from_the_end_on(x, lengths, *given):
+    return in_steps(x, lengths, *given, goes=lambda x, lengths: torch.arange(x.size(1)) > lengths[:, None])
+
+@mistakes.program("Your state rests where it should, but you keep the step's result instead of it: after the end your states are those of one step more. Collect the state after the choice.")
+def keeps_the_step_instead(x, lengths, h0, *weights):
+    going, h, states = before_the_end(x, lengths), h0, []
+    for t in range(x.size(1)):
+        new = rnn_step(x[:, t], h, *weights)
+        h = where_going(going[:, t], new, h)
+        states.append(new)
+    return torch.stack(states, 1)
+
+@mistakes.program("What you collect rests, but the state itself goes on: after the end it steps through the padding. The next step has to start from what was chosen.")
+def chooses_for_the_record_only(x, lengths, h0, *weights):
+    going, h, states = before_the_end(x, lengths), h0, []
+    for t in range(x.size(1)):
+        new = rnn_step(x[:, t], h, *weights)
+        states.append(where_going(going[:, t], new, h))
+        h = new
+    return torch.stack(states, 1)
+
+def each_filled(x, lengths, h0, *weights, last=lambda states, n, h0: states[n - 1] if n else h0):
+    """Sequence by sequence, and the padding filled with `last`."""
+    rows = []
+    for i, n in enumerate(lengths.tolist()):
+        h, states = h0[i : i + 1], []
+        for t in range(x.size(1)):
+            h = rnn_step(x[i : i + 1, t], h, *weights)
+            states.append(h[0])
+        rows.append(torch.stack([*states[:n], *[last(states, n, h0[i])] * (x.size(1) - n)]))
+    return torch.stack(rows)
+
+mistakes.add("state_before_the_first", lambda *given: each_filled(*given, last=lambda states, n, h0: states[n - 1]),
+    "You fill the padding with the state at n - 1, and for an empty sequence, where n is 0, that is place -1: the last of all. It should keep `h0`.")
+mistakes.add("zeros_for_the_empty",
+    lambda *given: each_filled(*given, last=lambda states, n, h0: states[n - 1] if n else torch.zeros_like(h0)),
+    "Your empty sequence gets zeros. It has read nothing, so it keeps `h0`.")
+
+@mistakes.program("Your state is not set back to `h0` when the next sequence begins: it goes on from where the one before ended.")
+def goes_on_from_the_sequence_before(x, lengths, h0, *weights):
+    h, rows = h0[:1], []
+    for i, n in enumerate(lengths.tolist()):
+        states = []
+        for t in range(x.size(1)):
+            h = rnn_step(x[i : i + 1, t], h, *weights) if t < n else h
+            states.append(h[0])
+        rows.append(torch.stack(states))
+    return torch.stack(rows)
+
 mistakes.add("zeros_after_the_end", but(answer=lambda states, going, h0: states * going[..., None]),
     "Your states are zero after a sequence has ended. They should stay what they were at its last input.")
 mistakes.add("first_state_after_the_end",
@@ -100,6 +153,17 @@ def always_from_the_first_state(x, lengths, h0, *weights):
     states = torch.stack([rnn_step(x[:, t], h0, *weights) for t in range(x.size(1))], 1)
     return torch.where(before_the_end(x, lengths)[..., None], states, h0[:, None])
 
+@mistakes.program("Every step of yours starts from `h0`, so nothing is remembered. Each should start from the state that the one before left.")
+def from_the_first_state_and_kept(x, lengths, h0, *weights):
+    going, h, states = before_the_end(x, lengths), h0, []
+    for t in range(x.size(1)):
+        h = where_going(going[:, t], rnn_step(x[:, t], h0, *weights), h)
+        states.append(h)
+    return torch.stack(states, 1)
+
+mistakes.add("adds_the_old_state",
+    but(choose=lambda going, new, old: old + going[:, None] * new),
+    "You add the new state to the old one. The new one takes its place, as long as the sequence goes on.")
 mistakes.add("stops_a_step_early", lambda x, lengths, *given: run_rnn(x, lengths - 1, *given),
     "Your sequences end one step early: steps count from 0, so a sequence of length 2 takes the steps 0 and 1.")
 mistakes.add("stops_a_step_late", lambda x, lengths, *given: run_rnn(x, lengths + 1, *given),
@@ -111,12 +175,22 @@ mistakes.add("states_before_the_step",
     "Your states are one place late: you keep the state from before each step. The first one to keep has read the first input.")
 mistakes.add("longest_for_all", lambda x, lengths, *given: run_rnn(x, lengths.max().expand_as(lengths), *given),
     "You run every sequence for as long as the longest. Each has a length of its own.")
+@mistakes.program("You let a step count only where all sequences still go on, so every one ends with the shortest. Each has a length of its own.")
+def steps_while_all_do(x, lengths, h0, *weights):
+    h, states = h0, []
+    for t in range(x.size(1)):
+        h = rnn_step(x[:, t], h, *weights) if (t < lengths).all() else h
+        states.append(h)
+    return torch.stack(states, 1)
+
 mistakes.add("shortest_for_all", lambda x, lengths, *given: run_rnn(x, lengths.min().expand_as(lengths), *given),
     "You end every sequence with the shortest. Each has a length of its own.")
 mistakes.add("padding_at_the_start", but(goes=lambda x, lengths: before_the_end(x, lengths).flip(1)),
     "You take the first places for padding. A sequence begins at place 0, and the padding follows it.")
 mistakes.add("ends_with_the_longest", lambda x, lengths, *given: run_rnn(x[:, :lengths.max()], lengths, *given),
     "You return as many states as the longest sequence has inputs. x may have room for more, and every place of it gets a state.")
+mistakes.add("states_in_a_row", but(answer=lambda states, going, h0: states.flatten(1)),
+    "Your states lie in one long row for each sequence: `torch.cat` joins along an axis that is there. `torch.stack` makes a new one, for time.")
 mistakes.add("time_first", but(answer=lambda states, going, h0: states.transpose(0, 1)),
     "Your states have time before the batch. The result should be ordered as x is: the batch first, then time.")
 mistakes.add("mask_along_the_states", but(choose=torch.where),
@@ -125,6 +199,9 @@ mistakes.add("states_and_the_last", but(answer=lambda states, going, h0: (states
     "You return a pair, as PyTorch's recurrent layers do. Return the states alone: the last one is among them.")
 mistakes.add("sequences_taken_for_steps", lambda x, *given: run_rnn(x.transpose(0, 1), *given).transpose(0, 1),
     "A loop over x goes through the sequences, not through time: the first axis is the batch. Step along the second.")
+mistakes.add("first_axis_for_time",
+    lambda x, lengths, h0, *weights: torch.stack([rnn_step(x[t], h0, *weights) for t in range(x.size(1))], 1),
+    "`x[t]` is a sequence, not a step: the first axis is the batch. The inputs of step t are `x[:, t]`.")
 mistakes.add("cut_between_steps", but(step=lambda x, h, *weights: rnn_step(x, h.detach(), *weights)),
     "You detach the state between steps, so no gradient reaches the steps before. The values are right, and long memories could not be learned.")
 
@@ -143,6 +220,14 @@ def overwrites_ended_states(*given):
         return new
 
     return in_steps(*given, choose=choose)
+
+@mistakes.program("You write into one tensor and collect it again and again: it is the same one at every step, and looks everywhere as it does last. Collect a copy.")
+def one_tensor_collected(x, lengths, h0, *weights):
+    going, h, states = before_the_end(x, lengths), h0.clone(), []
+    for t in range(x.size(1)):
+        h[going[:, t]] = rnn_step(x[:, t], h, *weights)[going[:, t]]
+        states.append(h)
+    return torch.stack(states, 1)
 
 mistakes.add("default_type", but(answer=lambda states, going, h0: states.float()),
     "Your states lie in a tensor of PyTorch's default type, 32-bit numbers. Make it of the type of x.")
@@ -196,7 +281,7 @@ exercise = Exercise(
     reference=run_rnn,
     cases=[
         Case("one sequence by hand: tanh(1), tanh(0 + 0.7616), and then padding", **by_hand([1.0, 0.0, 7.0], 2, 0.0)),
-        Case("an empty sequence keeps h0", **by_hand([5.0, -5.0], 0, 0.25)),
+        Case("an empty sequence keeps h0", **by_hand([5.0, -5.0, 0.5, 1.0], 0, 0.25)),
         Case("one step of one sequence", **given(1, 1, 2, 3, tensor([1]))),
         Case("one sequence to its end", **given(1, 4, 2, 3, tensor([4]))),
         Case("four lengths", **given(4, 5, 3, 4, tensor([2, 0, 5, 3]))),
