@@ -1,12 +1,13 @@
-"""What the chapters learn from: made here, seeded, offline."""
+"""What the chapters learn from: made here, seeded, offline; or two text files of your own."""
 
 from .associative_recall import associative_recall
 from .contexts import HiddenContexts, Shelves
-from .corpora import END, PAD, START, Corpus, Pair, Vocabulary
+from .corpora import END, PAD, START, UNKNOWN, Corpus, Pair, Vocabulary
 from .dates import dates
 from .digits import digits, pictures
 from .number_names import number_names
 from .recall import recall
+from .sentence_files import pairs_from_files, tokens
 from .six_words import small_dictionary
 from .source_code import SourceCode, source_code, windows
 from .table_questions import table_questions
@@ -15,6 +16,7 @@ __all__ = [
     "END",
     "PAD",
     "START",
+    "UNKNOWN",
     "Corpus",
     "HiddenContexts",
     "Pair",
@@ -25,10 +27,12 @@ __all__ = [
     "dates",
     "digits",
     "number_names",
+    "pairs_from_files",
     "pictures",
     "recall",
     "small_dictionary",
     "source_code",
     "table_questions",
+    "tokens",
     "windows",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 PAD, START, END = 0, 1, 2
+UNKNOWN = "‹unknown›"  # stands for every word that is too rare to learn, where a corpus has such words
 BATCHES_SORTED_TOGETHER = 20
 
 
@@ -31,8 +32,14 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, sentence: Sequence[str]) -> list[int]:
-        """The sentence as numbers, END last. Raises KeyError naming a word that is not in the vocabulary."""
-        return [self._numbers[word] for word in sentence] + [END]
+        """The sentence as numbers, END last.
+
+        A word that is not in the vocabulary is UNKNOWN to one that has this; else it raises a KeyError with the word.
+        """
+        unknown = self._numbers.get(UNKNOWN)
+        return [self._numbers[word] if unknown is None else self._numbers.get(word, unknown) for word in sentence] + [
+            END
+        ]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """The words up to END, without START and padding."""
