@@ -23,7 +23,7 @@ def chapter() -> Any:
     return here
 
 
-def learned(here: Any, kind: str, seed: int, start: Start | None = None) -> nn.Module:
+def learned(here: Any, kind: str, seed: int, start: Start | None = None) -> Any:
     """One of the chapter's contestants, trained as there, from this seed."""
     build = {
         "attention": lambda: here.translator(here.bahdanau, here.attention_decoder_step, seed=seed),
@@ -31,7 +31,7 @@ def learned(here: Any, kind: str, seed: int, start: Start | None = None) -> nn.M
         "uniform weights": lambda: here.translator(models.UniformAttention, seed=seed),
         "fixed context, wider": lambda: here.translator(times=2, seed=seed),
     }
-    model: nn.Module = build[kind]()
+    model: Any = build[kind]()
     if start:
         start(model.attention.score_vector)
     here.learn(f"{kind}, seed {seed}", model, seed)
