@@ -28,7 +28,7 @@ def _next_word(language: Any, start: int, width: int, max_length: int) -> Callab
         if any(row[:1] != [start] for row in rows):
             raise ValueError("step takes whole prefixes: each begins with `start`")
         if len(rows) > width:
-            raise ValueError(f"step was given {len(rows)} sequences, and the width is {width}")
+            raise ValueError("step was given more sequences than the beam is wide")
         if prefixes.size(1) > max_length:
             raise ValueError("step was asked to continue a sequence that has max_length words after `start` already")
         if table is not None:
@@ -47,6 +47,10 @@ def beam_search(attempt: Callable, language: Any, start: int, end: int, width: i
     """What the attempt writes in a language by hand, or a list of what it writes in each of several (K, M, V)."""
     tables = [language] if isinstance(language, dict) else language
     found = [attempt(_next_word(table, start, width, max_length), start, end, width, max_length) for table in tables]
-    if any(isinstance(each, tuple) and any(isinstance(part, list | Tensor) for part in each) for each in found):
+    if any(isinstance(each, list | tuple) and any(map(_is_a_sequence, each)) for each in found):
         raise TypeError("the list of words alone should be returned; there was something beside it")
     return found[0] if isinstance(language, dict) else found
+
+
+def _is_a_sequence(part: Any) -> bool:
+    return isinstance(part, list | tuple) or (isinstance(part, Tensor) and part.dim() > 0)

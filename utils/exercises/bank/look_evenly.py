@@ -118,6 +118,8 @@ mistakes.add("whole_sentence", but(place=lambda where: where.any(1)[:, None, Non
     "Your even look goes to all queries of a sentence as soon as one is to have it. `where` is (B, Tq): each query for itself.")
 mistakes.add("all_sentences", but(place=lambda where: where.any(0)[None, :, None]),
     "Your even look goes to all sentences as soon as one is to have it. `where` is (B, Tq): each query of each sentence for itself.")
+mistakes.add("everything", but(place=lambda where: where.any()),
+    "Your even look goes to everything as soon as one query is to have it. `where` is (B, Tq): each query for itself.")
 mistakes.add("where_without_an_axis", but(place=lambda where: where),
     "Your `where` (B, Tq) meets weights (B, Tq, Tk) as it is, so its last axis is taken for the keys. Give it an axis of size one at its end.")
 mistakes.add("where_over_keys", but(place=lambda where: where[:, None]),
@@ -137,6 +139,10 @@ mistakes.add("mask_never_gets_an_axis",
 mistakes.add("mask_always_gets_an_axis",
     but(see=lambda mask, weights: torch.ones_like(weights) if mask is None else mask[:, None].to(weights.dtype)),
     "Your mask gets a new axis even where it has three already. Only one of shape (B, Tk) needs it.")
+mistakes.add("mask_always_gets_an_axis_and_nan",
+    but(see=lambda mask, weights: torch.ones_like(weights) if mask is None else mask[:, None].to(weights.dtype),
+        share=lambda visible, weights: visible / visible.sum(-1, keepdim=True)),
+    "Your mask gets a new axis even where it has three already, and where it leaves no key, 0 / 0 is NaN. Only one of shape (B, Tk) needs the axis; a query without any key gets zeros.")
 mistakes.add("mask_is_expected", but(see=lambda mask, weights: each_query(mask if mask.dim() else None, weights)),
     "Your code expects a mask. Without one (None) all keys may be looked at.")
 mistakes.add("sums_to_less_than_one", but(share=lambda visible, weights: visible / visible.size(-1)),
