@@ -12,6 +12,7 @@ from .deep_network import (
     value_loss,
 )
 from .encoder_decoder import EncoderDecoder, attention_decoder_step, fixed_context_step, translation_loss
+from .known_needs import KnownNeeds
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
 from .positions import rotary, sinusoidal_positions
 from .transformer import (
@@ -30,6 +31,7 @@ __all__ = [
     "DepthReader",
     "EncoderDecoder",
     "InputReader",
+    "KnownNeeds",
     "LanguageModel",
     "MultiHeadAttention",
     "SelfAttention",

@@ -123,15 +123,28 @@ def projections(
 def bahdanau_attention(attempt: Callable, sizes: tuple[int, int, int], joined: bool = False, **inputs: Tensor) -> Any:
     """Its parameters by name; or, with inputs, its context and weights with the given W_q, W_k and score_vector.
 
-    sizes (d_query, d_key, d_hidden). Joined, all numbers of the context and the weights in one row.
+    sizes (d_query, d_key, d_hidden): of a hidden layer above 50, also how large the score vector starts. Joined, all
+    numbers of the context and the weights in one row.
     """
     model = built(attempt, sizes)
     if not inputs:
-        return parts(model)
+        return parts(model) | (_score_start(model.score_vector) if sizes[2] > 50 else {})
     given = [inputs[name] for name in ("query", "key", "value")]
     mask = {"mask": inputs["mask"]} if "mask" in inputs else {}
     results = torch.func.functional_call(model, _as_parameters(inputs), tuple(given), mask)
     return in_one_row(results, 2) if joined else results
+
+
+def _score_start(score_vector: Any) -> dict[str, str]:
+    """How large it starts: small is up to three times 1/√d_hidden, of which zeros are the smallest."""
+    if not isinstance(score_vector, Tensor):
+        return {}
+    size = score_vector.detach().square().mean().sqrt().item()
+    root = score_vector.numel() ** 0.5
+    known = {"about 1": 1.0, "about √d_hidden": root}
+    about = next((words for words, each in known.items() if 0.8 < size / each < 1.25), f"{size:.2g}")
+    small = size * root <= 3
+    return {"score_vector at the start": "small" if small else f"not small: its numbers are of size {about}"}
 
 
 def precomputed_keys(attempt: Callable, key: Tensor, **parameters: Tensor) -> Any:
@@ -147,14 +160,28 @@ def _as_parameters(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class _Holder(nn.Module):
-    """Calls a function with the parts of an attention and whatever else it is given."""
+    """Calls a function with an attention and whatever else it is given."""
 
     def __init__(self, program: Callable, d_query: int, d_key: int, d_hidden: int):
         super().__init__()
-        self.program, self.attention = program, nn.Module()
-        self.attention.W_q = nn.Linear(d_query, d_hidden, bias=False)
-        self.attention.W_k = nn.Linear(d_key, d_hidden, bias=False)
-        self.attention.score_vector = nn.Parameter(torch.randn(d_hidden))
+        self.program, self.attention = program, _Attention(d_query, d_key, d_hidden)
 
     def forward(self, key: Tensor) -> Any:
         return self.program(self.attention, key)
+
+
+class _Attention(nn.Module):
+    """Additive attention with the parts that the chapter gives it."""
+
+    def __init__(self, d_query: int, d_key: int, d_hidden: int):
+        super().__init__()
+        self.W_q = nn.Linear(d_query, d_hidden, bias=False)
+        self.W_k = nn.Linear(d_key, d_hidden, bias=False)
+        self.score_vector = nn.Parameter(torch.randn(d_hidden))
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        scores = torch.tanh(self.W_q(query)[:, :, None] + self.W_k(key)[:, None]) @ self.score_vector
+        if mask is not None:
+            scores = scores.masked_fill(~(mask[:, None] if mask.dim() == 2 else mask), -torch.inf)
+        weights = scores.softmax(-1).nan_to_num(0)
+        return weights @ value, weights

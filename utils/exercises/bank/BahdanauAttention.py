@@ -26,7 +26,7 @@ class InSteps(nn.Module):
         return nn.Linear(d_in, d_hidden, bias=False)
 
     def vector(self, d_hidden):
-        return nn.Parameter(torch.randn(d_hidden))
+        return nn.Parameter(torch.randn(d_hidden) / math.sqrt(d_hidden))
 
     def forward(self, query, key, value, mask=None):
         q, k = self.project(query, key)
@@ -75,7 +75,7 @@ class QueryByQuery(nn.Module):
     def __init__(self, d_query, d_key, d_hidden):
         super().__init__()
         self.W_q, self.W_k = nn.Linear(d_query, d_hidden, False), nn.Linear(d_key, d_hidden, False)
-        self.score_vector = nn.Parameter(torch.randn(d_hidden))
+        self.score_vector = nn.Parameter(torch.zeros(d_hidden))  # as in the paper
 
     def forward(self, query, key, value, mask=None):
         keys, contexts, rows = self.W_k(key), [], []
@@ -144,7 +144,7 @@ class ScoreVectorAsALayerWithBias(ScoreVectorAsALayer):
 @mistakes.program("Your `score_vector` is a column, (d_hidden, 1). Give it one axis, (d_hidden,): a product with it then leaves (B, Tq, Tk).")
 class ScoreVectorAsAColumn(InSteps):
     def vector(self, d_hidden):
-        return nn.Parameter(torch.randn(d_hidden, 1))
+        return nn.Parameter(torch.randn(d_hidden, 1) / math.sqrt(d_hidden))
 
     def score(self, q, k):
         return super().score(q, k).squeeze(-1)
@@ -152,13 +152,20 @@ class ScoreVectorAsAColumn(InSteps):
 @mistakes.program("Your `score_vector` is a row, (1, d_hidden). Give it one axis, (d_hidden,): a product with it then leaves (B, Tq, Tk).")
 class ScoreVectorAsARow(InSteps):
     def vector(self, d_hidden):
-        return nn.Parameter(torch.randn(1, d_hidden))
+        return nn.Parameter(torch.randn(1, d_hidden) / math.sqrt(d_hidden))
 
     def score(self, q, k):
         return (self.pairs(q, k) * self.score_vector).sum(-1)
 
-mistakes.add("ScoreVectorNotLearned", but(vector=lambda self, d_hidden: torch.randn(d_hidden)),
+mistakes.add("ScoreVectorNotLearned", but(vector=lambda self, d_hidden: torch.randn(d_hidden) / math.sqrt(d_hidden)),
     "Your `score_vector` is not among the parameters, so no optimizer will find it. `nn.Parameter` makes a tensor one that is learned.")
+mistakes.add("StartsAtOne", but(vector=lambda self, d_hidden: nn.Parameter(torch.randn(d_hidden))),
+    "Your `score_vector` starts with numbers of size one, and a score sums up d_hidden of them. Start it small: how large is 1/√d_hidden?")
+mistakes.add("StartsTimesTheRoot",
+    but(vector=lambda self, d_hidden: nn.Parameter(torch.randn(d_hidden) * math.sqrt(d_hidden))),
+    "Your `score_vector` is multiplied by the root of d_hidden, which makes it larger still. Divide by it: the start is to be small.")
+mistakes.add("StartsUniform", but(vector=lambda self, d_hidden: nn.Parameter(torch.rand(d_hidden))),
+    "Your `score_vector` starts with numbers between 0 and 1, and a score sums up d_hidden of them. Start it small: how large is 1/√d_hidden?")
 mistakes.add("Relu", but(pairs=lambda self, q, k: torch.relu(q[:, :, None] + k[:, None])),
     "Your pairs go through a ReLU. The formula has tanh.")
 mistakes.add("NoTanh", but(pairs=lambda self, q, k: q[:, :, None] + k[:, None]),
@@ -250,6 +257,7 @@ exercise = Exercise(
     use=modules.bahdanau_attention,
     cases=[
         Case("what it is made of: queries of width 3, keys of width 4, 5 hidden", sizes=(3, 4, 5)),
+        Case("how it starts, with 400 hidden", sizes=(3, 4, 400)),
         Case("by hand: one query, two keys, scores 0 and log(3)",
             sizes=(1, 1, 1), query=tensor([[[2.0]]]), key=tensor([[[-1.0], [1.0]]]), value=tensor([[[4.0], [8.0]]]),
             W_q=tensor([[math.log(3) / 8]]), W_k=tensor([[math.log(3) / 4]]), score_vector=tensor([math.log(9)])),

@@ -25,6 +25,7 @@ NAMES = [
     "masked_softmax",
     "BahdanauAttention",
     "attention_decoder_step",
+    "look_evenly",
     "precompute_keys",
     "beam_search",
     "scaled_dot_product",

@@ -10,11 +10,11 @@ from ..exercise import Case, Exercise, Mistakes, normal, replacing
 
 
 def additive_scores(query, key, score_vector):
-    """Scores (B, Tq, Tk) of query (B, Tq, A) and key (B, Tk, A), both projected: score_vector · tanh(query_i + key_j).
+    """Scores (B, Tq, Tk) of query (B, Tq, d_hidden) and key (B, Tk, d_hidden), both projected: score_vector · tanh(query_i + key_j).
 
-    score_vector (A,). Source: Bahdanau et al. 2015, appendix A.1.2.
+    score_vector (d_hidden,). Source: Bahdanau et al. 2015, appendix A.1.2.
     """
-    return torch.tanh(query[:, :, None] + key[:, None]) @ score_vector  # (B, Tq, Tk, A) to (B, Tq, Tk)
+    return torch.tanh(query[:, :, None] + key[:, None]) @ score_vector  # (B, Tq, Tk, d_hidden) to (B, Tq, Tk)
 
 
 def added(query, key):
@@ -69,7 +69,7 @@ mistakes.add("no_tanh", but(bend=unbent),
 mistakes.add("tanh_of_each_alone", but(pairs=lambda q, k: added(q.tanh(), k.tanh()), bend=unbent),
     "Your tanh is taken of query and key apart, so each query still adds the same number to all its scores, which a softmax drops. Add first, then take the tanh.")
 mistakes.add("tanh_after_the_sum", but(bend=unbent, score=lambda hidden, v: torch.tanh(hidden @ v)),
-    "Your tanh comes after the weighted sum. Take it of every one of the A numbers of a pair, and weigh them afterwards.")
+    "Your tanh comes after the weighted sum. Take it of every one of the d_hidden numbers of a pair, and weigh them afterwards.")
 mistakes.add("tanh_twice", but(score=lambda hidden, v: torch.tanh(hidden @ v)),
     "Your scores go through a second tanh, which keeps them between -1 and 1. The weighted sum is the score.")
 mistakes.add("product", but(pairs=lambda q, k: q[:, :, None] * k[:, None]),
@@ -83,11 +83,11 @@ mistakes.add("dot_product_scaled", lambda query, key, score_vector: query @ key.
 mistakes.add("dot_product_weighted", lambda query, key, score_vector: (query * score_vector) @ key.mT,
     "Your scores are dot products weighted by `score_vector`. The additive score adds query and key, and takes tanh, before it weighs.")
 mistakes.add("score_vector_left_out", but(score=lambda hidden, v: hidden.sum(-1)),
-    "Your A numbers are added up as they are. `score_vector` says how much each of them counts, and with which sign.")
+    "Your d_hidden numbers are added up as they are. `score_vector` says how much each of them counts, and with which sign.")
 mistakes.add("score_vector_inside", but(bend=unbent, score=lambda pairs, v: torch.tanh(pairs * v).sum(-1)),
-    "Your `score_vector` is multiplied inside the tanh. It weighs the A numbers that come out of it.")
+    "Your `score_vector` is multiplied inside the tanh. It weighs the d_hidden numbers that come out of it.")
 mistakes.add("mean", but(score=lambda hidden, v: (hidden * v).mean(-1)),
-    "Your score is the mean over the A numbers. Their weighted sum is asked for.")
+    "Your score is the mean over the d_hidden numbers. Their weighted sum is asked for.")
 mistakes.add("scaled", but(score=lambda hidden, v: hidden @ v / math.sqrt(len(v))),
     "Your scores are divided by the root of the width. That belongs to dot products; the additive score is not scaled.")
 mistakes.add("keys_first", but(pairs=lambda q, k: q[:, None] + k[:, :, None]),
@@ -97,7 +97,7 @@ mistakes.add("position_by_position", but(pairs=lambda q, k: q + k),
 mistakes.add("across_the_batch", but(pairs=lambda q, k: q[:, None] + k[None]),
     "Your new axes pair each sequence of the batch with the others. Pair the positions within a sequence: queries on axis 1, keys on axis 2.")
 mistakes.add("not_summed", but(score=lambda hidden, v: hidden * v),
-    "Your result still has A numbers for each pair: (B, Tq, Tk, A). Add them up, so that a pair has one score.")
+    "Your result still has d_hidden numbers for each pair: (B, Tq, Tk, d_hidden). Add them up, so that a pair has one score.")
 mistakes.add("an_axis_too_many", but(score=lambda hidden, v: hidden @ v[:, None]),
     "Your result has an axis of size one at its end: (B, Tq, Tk, 1). Each pair has one score: (B, Tq, Tk).")
 mistakes.add("softmax_taken", but(score=lambda hidden, v: (hidden @ v).softmax(-1)),

@@ -11,14 +11,14 @@ from ..exercise import Case, Draw, Exercise, Mistakes, replacing
 
 
 def beam_search(step, start, end, width, max_length):
-    """The tokens of a likely sequence, as a list of ints: those after `start`, without `end`.
+    """The words of a likely sequence, as a list of ints: those after `start`, without `end`.
 
     step(prefixes) takes prefixes (N, L), whole numbers, each row a sequence that begins with `start`; it returns the
-    log-probabilities (N, V) of the next token. The search begins with the one prefix [start]. At each length every kept
-    prefix is continued by every token, and the `width` continuations (all, where there are fewer) with the highest sum
+    log-probabilities (N, V) of the next word. The search begins with the one prefix [start]. At each length every kept
+    prefix is continued by every word, and the `width` continuations (all, where there are fewer) with the highest sum
     of log-probabilities are kept. Those of them that end with `end` are finished and set aside, the others are
-    continued, until none is left or max_length tokens stand after `start`; then the unfinished compete as they are.
-    Of all these, the highest log-probability per token wins: the sum divided by the number of tokens after `start`,
+    continued, until none is left or max_length words stand after `start`; then the unfinished compete as they are.
+    Of all these, the highest log-probability per word wins: the sum divided by the number of words after `start`,
     `end` included.
     """
     prefixes, sums = torch.tensor([[start]]), torch.zeros(1)
@@ -36,7 +36,7 @@ def beam_search(step, start, end, width, max_length):
         prefixes, sums = prefixes[~finished], sums[~finished]
         if len(prefixes) == 0:
             break
-    return [token for token in best[1:] if token != end]
+    return [word for word in best[1:] if word != end]
 
 
 # Right, and written differently
@@ -149,6 +149,15 @@ def best_of_each_prefix(step, start, end, width, max_length):
 
     return in_steps(step, start, end, width, max_length, pick=pick)
 
+@mistakes.program("You keep `width` continuations of each sequence, so there are more of them at every length. All continuations of all kept sequences compete for `width` places.")
+def width_for_each(step, start, end, width, max_length):
+    def pick(continued, width):
+        N, V = continued.shape
+        tokens = continued.topk(min(width, V)).indices  # (N, width)
+        return torch.arange(N).repeat_interleave(tokens.size(1)), tokens.flatten()
+
+    return in_steps(step, start, end, width, max_length, pick=pick)
+
 @mistakes.program("You set aside every sequence that ends, however unlikely. It has to be among the `width` best of its length, as the others do.")
 def every_end_set_aside(step, start, end, width, max_length):
     def pick(continued, width):
@@ -161,15 +170,17 @@ def every_end_set_aside(step, start, end, width, max_length):
 mistakes.add("lowest", but(pick=lambda continued, width: highest(-continued, width)),
     "You keep the continuations with the lowest log-probability. The highest, nearest to zero, are the likely ones.")
 mistakes.add("worst_at_the_end", but(rate=lambda total, tokens, end: -total / len(tokens)),
-    "Your search is right, and at the end you return the worst of what it found. The highest log-probability per token wins.")
+    "Your search is right, and at the end you return the worst of what it found. The highest log-probability per word wins.")
 mistakes.add("not_normalised", but(rate=lambda total, tokens, end: total),
-    "You compare finished sequences by their sum, which favours short ones. Compare them per token.")
+    "You compare finished sequences by their sum, which favours short ones. Compare them per word.")
+mistakes.add("product_per_word", but(rate=lambda total, tokens, end: math.exp(total) / len(tokens)),
+    "You divide the product of the probabilities by the number of words. Per word means: the sum of the log-probabilities over the number of words.")
 mistakes.add("end_not_counted", but(rate=lambda total, tokens, end: total / max(1, len(tokens) - tokens.count(end))),
-    "You divide by the number of tokens without `end`. Its log-probability is in the sum, so it counts as a token too.")
+    "You divide by the number of words without `end`. Its log-probability is in the sum, so it counts as a word too.")
 mistakes.add("start_counted", but(rate=lambda total, tokens, end: total / (len(tokens) + 1)),
-    "You count `start` among the tokens you divide by. It has no log-probability in the sum, so it does not count.")
+    "You count `start` among the words you divide by. It has no log-probability in the sum, so it does not count.")
 mistakes.add("probabilities_added", but(add=lambda sums, gains: sums + gains.exp()),
-    "You add up probabilities. A sequence is as likely as the product of its tokens' probabilities, so add up their logarithms, as `step` returns them.")
+    "You add up probabilities. A sequence is as likely as the product of its words' probabilities, so add up their logarithms, as `step` returns them.")
 mistakes.add("log_probabilities_multiplied", but(add=lambda sums, gains: sums * gains if sums.any() else gains),
     "You multiply log-probabilities. Probabilities are multiplied; their logarithms are added.")
 
@@ -177,9 +188,9 @@ def last_gain(sums, gains):
     return 0 * sums + gains
 
 mistakes.add("last_token_counts", but(add=last_gain),
-    "You rank by the last token alone. The whole sequence counts: add its log-probability to the sum so far.")
+    "You rank by the last word alone. The whole sequence counts: add its log-probability to the sum so far.")
 mistakes.add("last_token_counts_and_not_normalised", but(add=last_gain, rate=lambda total, tokens, end: total),
-    "You rank by the last token alone. The whole sequence counts: add its log-probability to the sum so far, and compare per token at the end.")
+    "You rank by the last word alone. The whole sequence counts: add its log-probability to the sum so far, and compare per word at the end.")
 mistakes.add("end_not_noticed",
     lambda step, start, end, width, max_length: in_steps(step, start, -1, width, max_length),
     "Your search writes on after `end`. A sequence that ends with it is finished: set it aside.")
@@ -190,40 +201,42 @@ def end_not_noticed_until_the_answer(step, start, end, width, max_length):
     return tokens[: tokens.index(end)] if end in tokens else tokens
 
 mistakes.add("start_returned", but(answer=lambda prefix, end: [prefix[0], *between(prefix, end)]),
-    "You return `start` as well. Return only the tokens after it.")
+    "You return `start` as well. Return only the words after it.")
 mistakes.add("end_returned", but(answer=lambda prefix, end: prefix[1:]),
     "You return `end` as well. Leave it away; it counts for the length, but is no word of the answer.")
 mistakes.add("start_and_end_returned", but(answer=lambda prefix, end: prefix),
-    "You return `start` and `end` as well. Return only the tokens between.")
+    "You return `start` and `end` as well. Return only the words between.")
+mistakes.add("score_returned", but(answer=lambda prefix, end: (0.0, between(prefix, end))),
+    "You return a score beside the words. Return the list of words alone.")
 mistakes.add("tensor_returned", but(answer=lambda prefix, end: torch.tensor(between(prefix, end))),
     "You return a tensor. Return a list of ints.")
 mistakes.add("first_finished", but(enough=1),
-    "You stop as soon as a sequence is finished. A longer one may still be likelier per token: go on while something is left to continue.")
+    "You stop as soon as a sequence is finished. A longer one may still be likelier per word: go on while something is left to continue.")
 mistakes.add("enough_finished",
     lambda step, start, end, width, max_length: in_steps(step, start, end, width, max_length, enough=width),
     "You stop when `width` sequences are finished, as many programs do. Here the search goes on while something is left to continue.")
 mistakes.add("unfinished_thrown_away", but(compete=lambda finished, unfinished: finished),
     "You throw away what is unfinished at max_length. Let it compete as it is, with the finished ones.")
 mistakes.add("unfinished_if_nothing_is_finished", but(compete=lambda finished, unfinished: finished or unfinished),
-    "You look at unfinished sequences only when none is finished. At max_length they compete with the finished ones, per token, as they are.")
+    "You look at unfinished sequences only when none is finished. At max_length they compete with the finished ones, per word, as they are.")
 mistakes.add("finished_keep_their_place", but(shrinks=True),
     "Your finished sequences keep their place, so the beam shrinks by each, as in early papers on translation. Here `width` continuations are kept at every length.")
 mistakes.add("divided_by_the_width", but(pick=lambda continued, width: apart(places(continued, width), width)),
-    "You take the flattened place apart by the width. Each prefix has a row of V places, one for each token: which number says where one row ends?")
+    "You take the flattened place apart by the width. Each prefix has a row of V places, one for each word: which number says where one row ends?")
 mistakes.add("row_and_token_swapped",
     but(pick=lambda continued, width: apart(places(continued, width), len(continued))[::-1]),
-    "You take the flattened place apart by the number of prefixes. Each prefix has a row of V places, one for each token: which number says where one row ends?")
+    "You take the flattened place apart by the number of prefixes. Each prefix has a row of V places, one for each word: which number says where one row ends?")
 mistakes.add("more_than_there_are",
     but(pick=lambda continued, width: apart(continued.flatten().topk(width).indices, continued.size(1))),
     "You ask for `width` continuations where there are fewer. At the first length there are only V: take as many as there are.")
 mistakes.add("one_too_few",
     lambda step, start, end, width, max_length: in_steps(step, start, end, width, max_length - 1),
-    "You stop one token too early. `max_length` tokens may be written after `start`, `end` among them.")
+    "You stop one word too early. `max_length` words may be written after `start`, `end` among them.")
 mistakes.add("one_too_many",
     lambda step, start, end, width, max_length: in_steps(step, start, end, width, max_length + 1),
-    "You write one token too many. At most `max_length` tokens may stand after `start`, `end` among them; `start` is not counted.")
+    "You write one word too many. At most `max_length` words may stand after `start`, `end` among them; `start` is not counted.")
 mistakes.add("last_token_asked", lambda step, *others: beam_search(lambda prefixes: step(prefixes[:, -1:]), *others),
-    "You give `step` the last token of each prefix. What comes next depends on all of it: give whole prefixes, from `start` on.")
+    "You give `step` the last word of each prefix. What comes next depends on all of it: give whole prefixes, from `start` on.")
 mistakes.add("without_start", lambda step, *others: beam_search(lambda prefixes: step(prefixes[:, 1:]), *others),
     "You give `step` the prefixes without `start`. It expects whole prefixes, and the first of them is [start].")
 
@@ -233,7 +246,7 @@ def searched(width, max_length, language, start=0, end=1):
 
 
 def languages(V, width, max_length, start=0, end=1, likely=0.0, impossible=0.0, count=4, rows=101):
-    """Tables of logits (count, rows, V): `likely` is added for end; other tokens are impossible with that probability."""
+    """Tables of logits (count, rows, V): `likely` is added for end; other words are impossible with that probability."""
 
     def draw(generator):
         logits = 1.5 * torch.randn(count, rows, V, generator=generator)
@@ -249,9 +262,9 @@ exercise = Exercise(
     reference=beam_search,
     use=decoding.beam_search,
     cases=[
-        Case("by hand, where the likeliest first token leads nowhere",
+        Case("by hand, where the likeliest first word leads nowhere",
             **searched(2, 2, {(): [0.0, 0.0, 0.6, 0.4], (2,): [0.0, 0.2, 0.41, 0.39], (3,): [0.0, 0.9, 0.06, 0.04]})),
-        Case("by hand, where the longer sequence is likelier per token",
+        Case("by hand, where the longer sequence is likelier per word",
             **searched(2, 3, {(): [0.0, 0.5, 0.45, 0.05], (2,): [0.0, 0.9, 0.06, 0.04], (3,): [0.0, 0.5, 0.3, 0.2]})),
         Case("by hand, where one sequence is finished at once and two others go on",
             **searched(2, 3, {(): [0.0, 0.3, 0.5, 0.2], (2,): [0.0, 0.04, 0.5, 0.46],
@@ -264,12 +277,12 @@ exercise = Exercise(
         Case("eight languages", **languages(V=6, width=3, max_length=6, likely=0.5, count=8)),
         Case("width 1", **languages(V=6, width=1, max_length=6)),
         Case("width 5", **languages(V=6, width=5, max_length=7, likely=0.5, count=8)),
-        Case("one token at most", **languages(V=5, width=3, max_length=1)),
+        Case("one word at most", **languages(V=5, width=3, max_length=1)),
         Case("an end that comes at once", **languages(V=5, width=3, max_length=5, likely=8.0)),
         Case("an end that hardly ever comes", **languages(V=5, width=3, max_length=5, likely=-9.0)),
-        Case("wider than there are tokens", **languages(V=4, width=9, max_length=5, likely=-1.0)),
+        Case("wider than there are words", **languages(V=4, width=9, max_length=5, likely=-1.0)),
         Case("other numbers for start and end", **languages(V=6, width=3, max_length=7, start=4, end=2)),
-        Case("many impossible tokens",
+        Case("many impossible words",
             **languages(V=6, width=4, max_length=6, start=3, end=5, likely=-1.0, impossible=0.5)),
     ],
     variants=[sorted_tensors, one_prefix_at_a_time, recursive],

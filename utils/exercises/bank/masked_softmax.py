@@ -54,7 +54,7 @@ mistakes.add("mask_inverted_and_nan", wrong.mask_inverted_and_nan,
 mistakes.add("mask_inverted_and_finite", wrong.mask_inverted_and_finite,
     "Your softmax hides the scores where mask is True. In this course True means 'may attend'. And a row with no score left gets weights instead of zeros.")
 mistakes.add("mask_ignored", wrong.mask_ignored,
-    "Your hidden scores get weights too: `mask` is not used yet.")
+    "Your hidden scores get weights too: `mask` is not used yet, or what `masked_fill` returns is thrown away (it changes nothing, and returns a new tensor).")
 mistakes.add("only_empty_rows_masked", lambda scores, mask: zeros_if_empty(scores.softmax(-1), mask),
     "Your mask empties the rows with no score left, and does nothing in the others: hidden scores get weights there.")
 mistakes.add("mask_after_softmax", wrong.mask_after_softmax,

@@ -55,6 +55,12 @@ mistakes.add("transposed_result", lambda attention, key: attention.W_k(key).mT,
     "Your result is (B, d_hidden, Tk). Keep a row for each key: (B, Tk, d_hidden).")
 mistakes.add("not_projected", lambda attention, key: key,
     "Your result is the key as it came. Which step does the attention do with it before it meets a query?")
+mistakes.add("attention_called", lambda attention, key: attention(key, key, key),
+    "Your code calls the whole attention, which needs a query. Take from it the one layer that works on the keys.")
+mistakes.add("attention_called_with_the_key_alone", lambda attention, key: attention(key),
+    "Your code calls the whole attention, which wants a query, too. Take from it the one layer that works on the keys.")
+mistakes.add("context_of_the_attention", lambda attention, key: attention(key, key, key)[0],
+    "Your result is a context. It needs a query, and the query is not there yet: which layer of the attention works on the keys alone?")
 mistakes.add("last_key_only", lambda attention, key: attention.W_k(key[:, -1]),
     "Your result holds the last key alone. Project all of them: the query may look anywhere.")
 mistakes.add("averaged", lambda attention, key: attention.W_k(key).mean(1),
