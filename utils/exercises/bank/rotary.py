@@ -67,6 +67,8 @@ mistakes.add("neighbours_into_halves", lambda x, positions: rotary(neighbours_ap
     "Your pairs are neighbouring columns on the way in and halves on the way out. Column i of the first half belongs to column i of the second, both times.")
 mistakes.add("other_direction", but(turn=lambda a, b, cos, sin: rotated(a, b, cos, -sin)),
     "Your pairs turn the other way: check the sign of the sines. (1, 0) turns towards (0, 1).")
+mistakes.add("cosine_and_sine_swapped", but(turn=lambda a, b, cos, sin: rotated(a, b, sin, cos)),
+    "Your sines stand where the cosines should, and the other way round. At position 0 the angle is 0: what should come out there?")
 mistakes.add("base_ten", but(rates=lambda width: falling(width, base=10.0)),
     "Your base is 10. It is 10 000.")
 mistakes.add("base_one_thousand", but(rates=lambda width: falling(width, base=1000.0)),

@@ -109,7 +109,7 @@ mistakes.add("mask_inverted", but(weigh=wrong.mask_inverted),
 mistakes.add("mask_inverted_and_nan", but(weigh=wrong.mask_inverted_and_nan),
     "Your mask hides the keys where it is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros.")
 mistakes.add("mask_ignored", but(weigh=wrong.mask_ignored),
-    "Your hidden keys have a say: `mask` is not used yet.")
+    "Your hidden keys have a say: `mask` is not used yet, or what came of it is thrown away (`masked_fill` returns a new tensor).")
 
 @mistakes.program("Your mask is used, but not each query's own row of it: all queries see the same keys.")
 def one_mask_for_all_queries(query, key, value, mask=None):

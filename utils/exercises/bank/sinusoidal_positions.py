@@ -68,6 +68,16 @@ mistakes.add("cosine_of_the_next_rate",
 mistakes.add("twice_the_exponent_of_each_column",
     lambda length, d_model: with_a_rate_for_each_column(length, 2 * arange(d_model) / d_model),
     "Your exponent is twice the column's number. In the formula i counts pairs, so 2i is the number of the pair's even column.")
+mistakes.add("exponent_doubled_again", but(angles=lambda T, D: angles_of(T, D, exponent=4.0)),
+    "Your exponent is doubled once too often: pair i has 2i / d_model, with i from 0 to d_model / 2 - 1. Does your `arange` count pairs, or is it 2i already?")
+@mistakes.program("Your power is taken before the division: without brackets, `10000 ** a / b` divides the power by b. The exponent is all of 2i / d_model.")
+def power_before_the_division(length, d_model):
+    return in_steps(length, d_model, lambda T, D: arange(T)[:, None] / (BASE ** arange(0, D, 2) / D))
+
+@mistakes.program("Your power is taken before the division: without brackets, `… / 10000 ** a / b` divides by the power and then by b. The exponent is all of 2i / d_model.")
+def divided_twice(length, d_model):
+    return in_steps(length, d_model, lambda T, D: arange(T)[:, None] / BASE ** arange(0, D, 2) / D)
+
 mistakes.add("half_the_exponent", but(angles=lambda T, D: angles_of(T, D, exponent=1.0)),
     "Your exponent is half of what it should be, so the last pairs turn too fast. It runs from 0 to almost 1: 2i / d_model, for pair i.")
 mistakes.add("base_of_ten", but(angles=lambda T, D: angles_of(T, D, base=10.0)),
@@ -115,12 +125,13 @@ exercise = Exercise(
     reference=sinusoidal_positions,
     cases=[
         Case("two positions, width 2: sine and cosine of 0 and 1", length=2, d_model=2),
-        Case("two positions, width 4: the second pair turns a hundred times slower", length=2, d_model=4),
+        Case("three positions, width 4: the second pair turns a hundred times slower", length=3, d_model=4),
+        Case("two positions, width 6: three pairs", length=2, d_model=6),
         Case("as many positions as columns", together=one_size),
         Case("one position", length=1, d_model=twice(4, 40)),
         Case("width 10, which is no power of two", length=7, d_model=10),
         Case("wider than long", length=5, d_model=twice(8, 40)),
-        Case("a longer sequence", length=60, d_model=twice(4, 16)),
+        Case("a longer sequence", length=61, d_model=twice(4, 16)),
         Case("a long sequence", length=400, d_model=2),
         Case("sizes that are drawn", together=sizes),
         Case("other sizes that are drawn", together=sizes),

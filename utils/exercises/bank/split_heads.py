@@ -36,9 +36,9 @@ but = replacing(in_steps)
 mistakes = Mistakes()
 
 mistakes.add("reshaped_only", lambda x, heads: x.reshape(x.size(0), heads, x.size(1), -1),
-    "Your numbers are cut in the order in which they lie in memory, so one head gets a part of the steps instead of a part of the width. Reshape to (B, T, heads, D/heads) first, then swap two axes.")
+    "Your numbers are cut in the order in which they lie in memory, so one head gets a part of the steps instead of a part of the width. One reshape is not enough: which axis is it that has to be cut in two, and where does time stand then?")
 mistakes.add("swapped_before_the_cut", lambda x, heads: x.transpose(1, 2).reshape(x.size(0), heads, x.size(1), -1),
-    "Your axes are swapped before the width is cut up, so time and width are mixed. First cut the last axis in two, (B, T, heads, D/heads), then swap.")
+    "Your axes are swapped before the width is cut up, so time and width are mixed. The cut comes first, while the width is still the last axis.")
 mistakes.add("every_other_column", but(cut=turns, axes=(0, 3, 1, 2)),
     "Your heads take turns: the first gets every so-many-th column. Each should get a run of neighbouring ones.")
 mistakes.add("heads_after_time", but(axes=(0, 1, 2, 3)),
