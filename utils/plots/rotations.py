@@ -22,7 +22,7 @@ def rotary_pair(query: Tensor, key: Tensor, places: Sequence[tuple[int, int]], s
     position; the arc is the angle between the turned ones. The title has the places and the product of the turned
     vectors, in full length.
     """
-    row = new_grid(1, len(places), 2.9 * len(places), 3.6)[0]
+    row = new_grid(1, len(places), 2.9 * len(places), 3.4)[0]
     for ax, (asks, answers) in zip(row, places, strict=True):
         turned = {}
         for name, vector, place, colour in (("query", query, asks, BLUE), ("key", key, answers, BROWN)):

@@ -81,9 +81,7 @@ def product_translator() -> Measured:
     return right | {"the product's time, as a share of the sum's": seconds["product"] / seconds["sum"]}
 
 
-def _translator(
-    corpus: data.Corpus, attention: Callable[..., nn.Module], seed: int, label: str
-) -> models.EncoderDecoder:
+def _translator(corpus: data.Corpus, attention: Callable, seed: int, label: str) -> models.EncoderDecoder:
     """Chapter 05's, begun and trained as there."""
     torch.manual_seed(seed)
     translator = models.EncoderDecoder(len(corpus.source), len(corpus.target), attention(64, 128, 64), width=64)

@@ -215,6 +215,8 @@ mistakes.add("NoSoftmax", weighing(wrong.no_softmax),
     "Your values are weighed by their scores. Turn the scores into weights first, positive and with sum one.")
 mistakes.add("MaskInverted", weighing(wrong.mask_inverted),
     "Your mask hides the keys where it is True. In this course True means 'may attend'.")
+mistakes.add("MaskInvertedAndNan", weighing(wrong.mask_inverted_and_nan),
+    "Your mask hides the keys where it is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros.")
 mistakes.add("MaskIgnored", weighing(wrong.mask_ignored),
     "Your hidden keys have a say: `mask` is not used yet, or what came of it is thrown away.")
 mistakes.add("MaskWithoutAnAxis", but(spread=lambda self, mask: mask),

@@ -36,6 +36,8 @@ mistakes.add("columns_take_turns", lambda x: x.permute(0, 2, 3, 1).flatten(2),
     "Your heads take turns in the columns. All columns of the first head come first, then those of the second.")
 mistakes.add("one_below_the_other", lambda x: x.flatten(1, 2),
     "Your heads stand one below the other, as more steps. They stand side by side: (B, T, heads · width).")
+mistakes.add("all_in_one_row", lambda x: x.transpose(1, 2).flatten(1),
+    "Your steps are joined too, into one long row. Time keeps its axis; heads and width become one.")
 mistakes.add("mean_of_heads", lambda x: x.mean(1),
     "Your result is the mean of the heads. Each keeps its own columns, side by side.")
 mistakes.add("sum_of_heads", lambda x: x.sum(1),

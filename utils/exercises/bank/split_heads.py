@@ -47,6 +47,10 @@ mistakes.add("heads_first", but(axes=(2, 0, 1, 3)),
     "Your axis of heads stands before the batch. It should stand after it.")
 mistakes.add("time_last", but(axes=(0, 2, 3, 1)),
     "Your axis of time stands last. The last axis is each head's own width: (B, heads, T, D/heads).")
+mistakes.add("heads_last", but(axes=(0, 1, 3, 2)),
+    "Your axis of heads stands last. It should stand before that of time, so that each head has a (T, D/heads) of its own to attend in.")
+mistakes.add("heads_below_each_other", lambda x, heads: torch.cat(x.chunk(heads, -1), 1),
+    "Your heads stand one below the other, as more steps. They need an axis of their own: (B, heads, T, D/heads).")
 mistakes.add("time_divided", lambda x, heads: x.reshape(x.size(0), heads, x.size(1) // heads, x.size(2)),
     "Your steps are dealt out to the heads. It is the width that is divided; each head sees all steps.")
 mistakes.add("copies", lambda x, heads: x[:, None].expand(-1, heads, -1, -1),
