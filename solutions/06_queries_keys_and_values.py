@@ -56,7 +56,7 @@ plots.lookups(tokens, {"one head asks: whose?": whose, "another: what stood befo
 from utils.predictions import predict
 
 predict(
-    "Queries and keys of standard normal numbers. How much larger are the scores q · k at d = 1,024 than at d = 1?",
+    "Queries and keys of standard normal numbers. How large are the scores q · k at d = 1,024, against d = 1?",
     "1,024 times as large", "32 times as large", "just as large",
 )
 
@@ -77,7 +77,8 @@ claim("to within a fifth the standard deviation is √d, at every width", max(ab
 # %%
 predict.answer(
     "32 times as large",
-    "because 32 is √1,024. The terms have either sign, so most of them cancel: a sum of d of them has the *variance* d.",
+    "because 32 is √1,024. The terms have either sign, so most of them cancel: what grows like d is the sum's "
+    "*variance*.",
 )
 
 # %% [markdown]
@@ -278,7 +279,8 @@ plots.seeds(right, "share of queries that find their key", chance=1 / 16);
 # *With names both find every key. With new vectors both find over nine in ten, and the product finds more.*
 
 # %%
-print({name: [f"{share:.3f}" for share in shares.tolist()] for name, shares in right.items() if "vec" in name})
+for name in ("vectors: sum", "vectors: product"):
+    print(f"{name:17}", [f"{share:.3f}" for share in right[name].tolist()])
 both = torch.cat([right["names: sum"], right["names: product"]])
 claim("names: sum and product find over 98 %, with every seed", both.min() > 0.98)
 claim("vectors: the sum finds over 85 %, with every seed", right["vectors: sum"].min() > 0.85)
@@ -287,8 +289,8 @@ claim("the product is ahead with every seed", (right["vectors: product"] > right
 # %%
 predict.answer(
     "on the vectors",
-    "because there the right score *is* a product, of the query and the turned key. The names are found by all, so "
-    "they cannot tell the two apart.",
+    "because there the right score *is* a product, of the query and the turned key. On the names both are at the "
+    "top, so that task cannot tell them apart.",
 )
 
 # %% [markdown]
@@ -328,7 +330,7 @@ claim("the sum's tensor is 64 times as large", in_between["sum"].numel() == 64 *
 
 # %%
 class ProductAttention(nn.Module):
-    """As chapter 05's BahdanauAttention: context (B, Tq, Dv), weights (B, Tq, Tk); by the scaled dot product."""
+    """As chapter 05's BahdanauAttention, with another score: context (B, Tq, Dv), weights (B, Tq, Tk)."""
 
     def __init__(self, d_query, d_key, d_hidden):
         super().__init__()
@@ -426,7 +428,7 @@ claim(
 # | recurrent layer | n · d² | n | n steps |
 # | self-attention | n² · d | 1 | 1 step |
 #
-# (After their table 1, which also has the four maps of width d × d out of the count.) A recurrent state $h_t$ needs $h_{t-1}$, so it has to wait. A context needs none of the other contexts: every row can be computed by itself, and so all of them at once. In training, where the whole text is there, that keeps thousands of processors busy. (In *writing* it does not help: the next word is not there before it has been written. Chapter 08 comes back to this.)
+# (As in their table 1, the maps $W_q$ to $W_o$ are left out; they add some n · d².) A recurrent state $h_t$ needs $h_{t-1}$, so it has to wait. A context needs none of the other contexts: every row can be computed by itself, and so all of them at once. In training, where the whole text is there, a GPU can work on all of them at the same time. (In *writing* it does not help: the next word is not there before it has been written. Chapter 08 comes back to this.)
 
 # %%
 x = torch.randn(1, 300, 64)
@@ -443,7 +445,7 @@ claim("its recurrent state does need those before", (without_past - recurrent(x)
 
 # %%
 predict(
-    "A sequence gets twice as long. How many times the operations does its self-attention take (without the maps)?",
+    "A sequence gets twice as long. How many times the operations does its self-attention take (no maps)?",
     "twice", "four times", "eight times",
 )
 
@@ -452,7 +454,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def operations(layer, n, d=64):
-    """Multiplications and additions in the matrix products of a layer, for one sequence of n vectors of width d."""
+    """How many multiplications and additions a layer's matrix products take, for one sequence (1, n, d)."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         layer(torch.randn(1, n, d))
     return counter.get_total_flops()
@@ -485,12 +487,12 @@ claim("at n = d = 64 both take the same", attends[2] == recurs[2])
 # %%
 predict.answer(
     "four times",
-    "because each of twice as many positions asks twice as many. So self-attention is the cheaper one for sequences "
-    "shorter than its width, and for a whole book it is not.",
+    "because each of twice as many positions asks twice as many. So self-attention takes less than a recurrent "
+    "layer where the sequence is shorter than its width, and far more for a whole book.",
 )
 
 # %% [markdown]
-# The third column is the one of chapter 04: there the gradient through a recurrent network fell with the distance, and through attention it did not, since the way has one step, whatever the distance. (An opened gate also kept it alive: that the way is short is a reason to expect a gradient, not the only way to have one.)
+# The third column is the one of chapter 04: there the gradient through a recurrent network fell with the distance, and through attention it did not, since the way has one step, whatever the distance. (The short way is not the only means against it: a recurrent network whose gates are held open keeps its gradient too.)
 #
 # ### Two conventions of one library
 #
@@ -630,7 +632,7 @@ claim(
 
 # %%
 predict(
-    "One head may look at both things at once. How much of the variance of the sixteen numbers can it bring back?",
+    "One head may look at both things. How much of the variance of the sixteen numbers can it bring back?",
     "nearly all of it", "three quarters", "half",
 )
 
@@ -850,14 +852,14 @@ claim("no vector changes its length", torch.allclose(rotary(query, torch.tensor(
 
 # %%
 predict(
-    "At a length of 64, four times the trained one: which kind is still right in over 95 %, with each of five seeds?",
+    "At a length of 64, four times the trained one: which is still right in over 95 %, with all five seeds?",
     "added positions", "rotated queries and keys", "the added and the rotated", "neither of the two",
 )
 
 
 # %%
 class Reader(nn.Module):
-    """Which symbol stood before each? tokens (B, T) to logits (B, T, 16); positions: None, "added" or "rotated"."""
+    """From tokens (B, T) to logits (B, T, 16) of the symbol before each; positions None, "added" or "rotated"."""
 
     def __init__(self, positions=None):
         super().__init__()
@@ -934,8 +936,8 @@ claim("at four times the length most seeds of the rotated ones are under 95 %", 
 # %%
 predict.answer(
     "neither of the two",
-    "and so rotary positions do not reach *any* length, though they reach further. With these seeds all five models "
-    "have lost a good part.",
+    "and so rotary positions do not reach *any* length, though they reach further. With these seeds all five "
+    "models have lost a good part.",
 )
 
 # %% [markdown]
@@ -979,7 +981,7 @@ class Learned(Reader):
 
 # %%
 class Distant(Reader):
-    """Reads with a number added to each score: minus slope · distance; without slope learned, one from 15 on."""
+    """Reads with a number added to each score: -slope · distance; without a slope learned, one from 15 on."""
 
     def __init__(self, slope=None):
         super().__init__()
@@ -1009,7 +1011,8 @@ plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share ri
 # %%
 for name, each in known.items():
     print(f"{name:18}", "  ".join(f"{n}: {share:.2f}" for n, share in zip(lengths, each.mean(1), strict=True)))
-claim("all three learn it: over 98 % at the trained length", min(known[n][0].min() for n in list(known)[3:]) > 0.98)
+at_16 = torch.stack([known[name][0] for name in ("learned", "relative", "ALiBi")])
+claim("all three learn it: over 98 % at the trained length, with every seed", at_16.min() > 0.98)
 claim("learned positions: under 75 % at twice the length, with every seed", known["learned"][1].max() < 0.75)
 claim("relative positions: over 90 % at four times the length", known["relative"][2].mean() > 0.9)
 claim("ALiBi: over 98 % there, with every seed", known["ALiBi"][2].min() > 0.98)
@@ -1039,8 +1042,8 @@ claim("ALiBi: under a quarter, with every seed", five["ALiBi"][0].max() < 0.25)
 # %%
 predict.answer(
     "relative positions alone",
-    "because a learned number for each distance may be the largest at five. ALiBi's falls from each place to the next, "
-    "and the symbols are random, so their scores cannot make up for it.",
+    "because a number learned for each distance may be the largest at five. ALiBi's falls from each place to the "
+    "next, and the symbols are random, so their scores cannot make up for it.",
 )
 
 # %% [markdown]
@@ -1055,7 +1058,7 @@ predict.answer(
 
 # %%
 predict(
-    "The sum without its bias, trained on the vectors like the others. How many of the right keys does it find?",
+    "The sum without its bias, trained on the vectors like the others. How many right keys does it find?",
     "over 90 %", "about half", "no more than a guess would",
 )
 
@@ -1067,7 +1070,7 @@ found = {"sum, with its bias": right["vectors: sum"]}
 bare, batches = trained(vectors, 8, "sum", bias=False, label="without its bias")
 found["without"] = share_right(bare, batches)
 loss = surprise(bare, *next(batches))
-print(f"right: {found['without'].mean():.3f}; -log weight: {loss.mean():.3f}, where log 16 = {math.log(16):.3f}")
+print(f"right: {found['without'].mean():.3f}; -log weight: {loss.mean():.3f}; log 16: {math.log(16):.3f}")
 claim("without the bias under a tenth, with every seed", found["without"].max() < 0.1)
 claim("it gives all keys the same weight: its loss is log 16", (loss - math.log(16)).abs().max() < 0.01)
 
