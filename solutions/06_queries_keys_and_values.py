@@ -289,8 +289,8 @@ claim("the product is ahead with every seed", (right["vectors: product"] > right
 # %%
 predict.answer(
     "on the vectors",
-    "because there the right score *is* a product, of the query and the turned key. On the names both are at the "
-    "top, so that task cannot tell them apart.",
+    "because there the right score *is* a product, of the query and the turned key. On the names both are at "
+    "the top, so that task cannot tell them apart.",
 )
 
 # %% [markdown]
@@ -859,7 +859,7 @@ predict(
 
 # %%
 class Reader(nn.Module):
-    """From tokens (B, T) to logits (B, T, 16) of the symbol before each; positions None, "added" or "rotated"."""
+    """From tokens (B, T) to logits (B, T, 16) of the symbol before; positions None, "added" or "rotated"."""
 
     def __init__(self, positions=None):
         super().__init__()
@@ -1042,8 +1042,8 @@ claim("ALiBi: under a quarter, with every seed", five["ALiBi"][0].max() < 0.25)
 # %%
 predict.answer(
     "relative positions alone",
-    "because a number learned for each distance may be the largest at five. ALiBi's falls from each place to the "
-    "next, and the symbols are random, so their scores cannot make up for it.",
+    "because a number learned for each distance may be the largest at five. ALiBi's falls from each place to "
+    "the next, and the symbols are random, so their scores cannot make up for it.",
 )
 
 # %% [markdown]
