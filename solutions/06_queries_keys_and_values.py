@@ -351,7 +351,7 @@ print(shapes[1])
 claim("it takes what the sum takes, and gives tensors of the same shapes", shapes[0] == shapes[1])
 
 # %% [markdown]
-# Put it into chapter 05's `translator(…)` and train as there. Of the names of 12 digits, from three seeds each, the product writes .97, .98 and .98 of them rightly and the sum .98, .98 and .96, and the product's training takes about a tenth less time. (The class can go into chapter 05's own cell, in place of `BahdanauAttention`, if you want to see it.)
+# Put it into chapter 05's `translator(…)` and train as there. Of the names of 12 digits, from three seeds each, the product writes .97, .96 and .98 of them rightly and the sum .98, .98 and .96, and the product's training takes a tenth to a seventh less time. (The class can go into chapter 05's own cell, in place of `BahdanauAttention`, if you want to see it.)
 #
 # So in that translator the choice hardly matters. But there one query asks at a time. The price of the sum is paid where many ask at once, and that comes now.
 #
@@ -1006,7 +1006,7 @@ lines = {name: each.mean(1).tolist() for name, each in known.items() if name != 
 plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share right", ylim=(0, 1.05));
 
 # %% [markdown]
-# *Learned positions do at the longer lengths what the added sines do, or a little less. The two that go by distance alone keep nearly all they have learned.*
+# *Learned positions do at the longer lengths what the added sines do, or a little less. The two that add a number to the score keep nearly all that they have learned.*
 
 # %%
 for name, each in known.items():
@@ -1018,7 +1018,7 @@ claim("relative positions: over 90 % at four times the length", known["relative"
 claim("ALiBi: over 98 % there, with every seed", known["ALiBi"][2].min() > 0.98)
 
 # %% [markdown]
-# So ALiBi wins? The symbol just before is the *nearest* one, which ALiBi favours. As a control, ask for another. (About three seconds.)
+# So ALiBi wins? The symbol just before is the *nearest* one (but for the symbol that asks), and ALiBi favours what is near. As a control, ask for another. (About three seconds.)
 
 # %%
 predict(
