@@ -105,6 +105,11 @@ def test_a_sweep_has_a_strip_for_each_lookup():
 
 def test_entries_and_regression_draw_what_they_are_given():
     assert plots.entries(WORDS, VALUE).images[0].get_array().shape == (1, 6, 3)
+    both = plots.entries(WORDS, torch.stack([VALUE, VALUE / 2]), ["own", "half"])
+    assert both.images[0].get_array().shape == (2, 6, 3)
+    assert [label.get_text() for label in both.get_yticklabels()] == ["own", "half"]
+    with pytest.raises(ValueError, match="1 names do not fit 2 rows"):
+        plots.entries(WORDS, torch.stack([VALUE, VALUE]), ["own"])
     x = torch.linspace(0, 1, 5)
     axes = plots.regression(x, x, x, {"flat": torch.zeros(5), "line": x}, truth=x)
     assert [ax.get_title() for ax in axes] == ["flat", "line"]
@@ -255,3 +260,22 @@ def test_a_name_is_text_whatever_it_holds():
 def test_a_line_that_bears_the_name_of_a_level_keeps_it():
     ax = plots.curves([1, 2], {"chance": [1, 2]}, "x", "y", chance=0.5)
     assert [text.get_text() for text in ax.texts] == ["chance", "chance"]
+
+
+def test_a_turned_pair_has_the_same_product_wherever_the_two_are_equally_far_apart():
+    query, key, places = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0]), [(2, 1), (5, 4), (5, 1)]
+    titles = [ax.get_title().replace("\n", " ") for ax in plots.rotary_pair(query, key, places)]
+    # query and key are a quarter turn apart, and the query is turned half a radian further for each position between
+    near, far = (2 * torch.tensor(0.5 * apart).sin().item() for apart in (1, 4))
+    assert titles == [
+        f"query at 2, key at 1: product {near:.2f}",
+        f"query at 5, key at 4: product {near:.2f}",
+        f"query at 5, key at 1: product {far:.2f}",
+    ]
+
+
+def test_the_arc_of_a_turned_pair_lies_between_its_arrows():
+    ax = plots.rotary_pair(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), [(3, 1)], step=0.5)[0]
+    arc = min(ax.patches, key=lambda patch: patch.width)
+    assert (arc.theta2 - arc.theta1) % 360 == pytest.approx(torch.rad2deg(torch.tensor(1.0)).item())
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["query\nat 3", "key\nat 1"]

@@ -63,14 +63,24 @@ def _difference(expected: Any, got: Any, what: str) -> str | None:
         return f"{what} should be {_kind(expected)}; it is {_kind(got)}."
     if isinstance(expected, dict):
         if expected.keys() != got.keys():
-            return f"{what} {_odd_entries(list(expected), list(got))}."
-        return _first(_difference(expected[name], got[name], f"{what} at {name!r}") for name in expected)
+            whose = "your module" if _is_module(expected) else what
+            return f"{whose} {_odd_entries(list(expected), list(got))}."
+        return _first(_difference(expected[name], got[name], _entry(what, name, expected)) for name in expected)
     if isinstance(expected, list | tuple):
         if len(expected) != len(got):
             return f"{what} should have {len(expected)} entries; it has {len(got)}."
         pairs = enumerate(zip(expected, got, strict=True))
         return _first(_difference(one, other, f"{what} at [{i}]") for i, (one, other) in pairs)
     return None if expected == got else _unequal(expected, got, what)
+
+
+def _is_module(parts: dict) -> bool:
+    """Whether it says what a module is made of: each parameter's name, and its shape in words."""
+    return bool(parts) and all(isinstance(part, str) and part.startswith("shape (") for part in parts.values())
+
+
+def _entry(what: str, name: Any, whole: dict) -> str:
+    return f"your module's `{name}`" if _is_module(whole) else f"{what} at {name!r}"
 
 
 def _odd_entries(expected: list, got: list) -> str:
@@ -144,6 +154,8 @@ def _close(expected: Any, got: Any) -> bool:
 
 
 def _unequal(expected: Any, got: Any, what: str) -> str:
+    if all(isinstance(value, str) and value.startswith("shape (") for value in (expected, got)):
+        return f"{what} should have the {expected}; it has the {got}."
     return f"{what} should be {show(expected)}; it is {show(got)}."
 
 

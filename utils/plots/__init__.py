@@ -2,6 +2,7 @@
 
 from .measurements import curves, matrix, regression, scatter, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
+from .rotations import rotary_pair
 from .weights import (
     attention_maps,
     bar_grid,
@@ -34,6 +35,7 @@ __all__ = [
     "plane",
     "regression",
     "residual_stream",
+    "rotary_pair",
     "scatter",
     "seeds",
     "sweep",

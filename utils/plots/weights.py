@@ -29,12 +29,15 @@ from .style import (
 ROW = 0.112  # inches of a row of letters
 
 
-def entries(words: Sequence[str], colours: Tensor) -> Axes:
-    """A dictionary's entries: each word with its colour (Tk, 3) below."""
-    ax = new_axes(1.1 * len(words), 1.3)
-    ax.imshow(colours.clamp(0, 1)[None].numpy(), aspect="auto")
+def entries(words: Sequence[str], colours: Tensor, rows: Sequence[str] = ()) -> Axes:
+    """A dictionary's entries: each word with its colour (Tk, 3) below, or with one in each row (R, Tk, 3)."""
+    strips = colours if colours.dim() == 3 else colours[None]
+    if rows and len(rows) != len(strips):
+        raise ValueError(f"{len(rows)} names do not fit {len(strips)} rows of colours")
+    ax = new_axes(1.1 * len(words), 0.5 + 0.8 * len(strips))
+    ax.imshow(strips.clamp(0, 1).numpy(), aspect="auto")
     name_columns(ax, words, min(1.1, WIDEST / len(words)))
-    ax.set_yticks([])
+    ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     ax.spines[:].set_visible(False)
     return ax
@@ -106,7 +109,7 @@ def heatmap(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ax: Ax
 
 
 def lookups(tokens: Sequence[str], heads: Mapping[str, Tensor]) -> np.ndarray:
-    """Who looks at whom in one sequence: for each head's weights (T, T) a panel, above who asks, below who answers."""
+    """Who looks at whom in one sequence: a panel for each head's weights (T, T), who asks above, who answers below."""
     row = new_grid(1, len(heads), (0.8 * len(tokens) + 1.0) * len(heads), 2.6)[0]
     for ax, (title, weights) in zip(row, heads.items(), strict=True):
         for i, shares in enumerate(weights.tolist()):

@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from . import bottleneck, deep_models, late_lookups, layer_thirteen, learned_dictionary, translation  # noqa: F401 - they enter their figures
+from . import bottleneck, deep_models, late_lookups, layer_thirteen, learned_dictionary, positions, scores, translation  # noqa: F401 - they enter their figures
 from .figure import FIGURES, Figure, Range
 
 

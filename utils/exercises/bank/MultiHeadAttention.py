@@ -215,12 +215,14 @@ mistakes.add("NoSoftmax", weighing(wrong.no_softmax),
     "Your values are weighed by their scores. Turn the scores into weights first, positive and with sum one.")
 mistakes.add("MaskInverted", weighing(wrong.mask_inverted),
     "Your mask hides the keys where it is True. In this course True means 'may attend'.")
+mistakes.add("MaskInvertedAndNan", weighing(wrong.mask_inverted_and_nan),
+    "Your mask hides the keys where it is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros.")
 mistakes.add("MaskIgnored", weighing(wrong.mask_ignored),
-    "Your hidden keys have a say: `mask` is not used yet.")
+    "Your hidden keys have a say: `mask` is not used yet, or what came of it is thrown away.")
 mistakes.add("MaskWithoutAnAxis", but(spread=lambda self, mask: mask),
     "Your mask (B, Tq, Tk) meets scores (B, heads, Tq, Tk) as it is, so its batch is taken for the heads. Give it an axis for them: it is the same for every head.")
 mistakes.add("MaskAlwaysHasABatch", but(spread=lambda self, mask: mask if mask is None else mask.unsqueeze(1)),
-    "Your mask gets its new axis at place 1. A mask (Tq, Tk) has no batch axis in front, so count from the end: `unsqueeze(-3)`.")
+    "Your mask gets its new axis at place 1. A mask (Tq, Tk) has no batch axis in front, so that place is another one there: count it from the end.")
 
 @mistakes.program("Your attention remembers the mask of an earlier call. A call without a mask hides nothing, whatever was hidden before.")
 class MaskIsRemembered(InSteps):

@@ -53,6 +53,10 @@ mistakes.add("not_itself", lambda Tq, Tk: all_true(Tq, Tk).tril(Tk - Tq - 1),
     "Your queries do not see their own place. It is no secret to them: up to and including it.")
 mistakes.add("one_ahead", lambda Tq, Tk: all_true(Tq, Tk).tril(Tk - Tq + 1),
     "Your queries see one place too far. The key right after a query's own place is the answer it has to predict.")
+mistakes.add("one_ahead_in_the_top_left", lambda Tq, Tk: all_true(Tq, Tk).tril(1),
+    "Your first query sees the key after its own place, which is the answer it has to predict, and your triangle starts in the top left corner, however many keys there are.")
+mistakes.add("not_itself_in_the_top_left", lambda Tq, Tk: all_true(Tq, Tk).tril(-1),
+    "Your queries do not see their own place, which is no secret to them, and your triangle starts in the top left corner, however many keys there are.")
 mistakes.add("everything", all_true,
     "Your mask lets everybody see everything, later keys too.")
 mistakes.add("own_place_only", lambda Tq, Tk: all_true(Tq, Tk).tril(Tk - Tq).triu(Tk - Tq),

@@ -65,8 +65,12 @@ mistakes.add("neighbours_as_pairs", lambda x, positions: neighbours_again(rotary
     "Your pairs are neighbouring columns. That is in use too; here a pair is column i of the first half and column i of the second.")
 mistakes.add("neighbours_into_halves", lambda x, positions: rotary(neighbours_apart(x), positions),
     "Your pairs are neighbouring columns on the way in and halves on the way out. Column i of the first half belongs to column i of the second, both times.")
+mistakes.add("halves_into_neighbours", lambda x, positions: neighbours_again(rotary(x, positions)),
+    "Your pairs are halves on the way in and neighbouring columns on the way out. Put the turned halves one behind the other again.")
 mistakes.add("other_direction", but(turn=lambda a, b, cos, sin: rotated(a, b, cos, -sin)),
     "Your pairs turn the other way: check the sign of the sines. (1, 0) turns towards (0, 1).")
+mistakes.add("cosine_and_sine_swapped", but(turn=lambda a, b, cos, sin: rotated(a, b, sin, cos)),
+    "Your sines stand where the cosines should, and the other way round. At position 0 the angle is 0: what should come out there?")
 mistakes.add("base_ten", but(rates=lambda width: falling(width, base=10.0)),
     "Your base is 10. It is 10 000.")
 mistakes.add("base_one_thousand", but(rates=lambda width: falling(width, base=1000.0)),
@@ -80,6 +84,9 @@ mistakes.add("taken_for_degrees", but(rates=lambda width: torch.deg2rad(falling(
 mistakes.add("full_turns_of_pairs", but(rates=lambda width: 2 * math.pi * falling(width)),
     "Your angles have a factor 2π. The formula has none: at position 1 the first pair turns by one radian.")
 mistakes.add("growing_rates", but(rates=lambda width: falling(width, exponent=-2.0)),
+    "Your angles grow from pair to pair. Divide by the power of 10 000, so that later pairs turn more slowly.")
+mistakes.add("growing_rates_in_32_bits",
+    lambda x, positions: in_steps(x, positions, lambda width: 10_000 ** (arange(0, width, 2) / width)),
     "Your angles grow from pair to pair. Divide by the power of 10 000, so that later pairs turn more slowly.")
 mistakes.add("last_pair_fastest", but(rates=lambda width: falling(width).flip(-1)),
     "Your last pair turns fastest. Pair 0 turns by a whole radian at each step, the later ones by less and less.")
@@ -97,6 +104,10 @@ mistakes.add("identity", lambda x, positions: x.clone(),
     "Your rows come back as they were: nothing turns.")
 mistakes.add("signs_lost", but(turn=lambda a, b, cos, sin: (a * cos + b * sin, a * sin + b * cos)),
     "Your rows change their length, so this is no rotation: one of the two sines needs a minus.")
+mistakes.add("minus_in_both", but(turn=lambda a, b, cos, sin: (a * cos - b * sin, b * cos - a * sin)),
+    "Your rows change their length, so this is no rotation: only one of the two sines has a minus.")
+mistakes.add("minus_before_the_second_cosine", but(turn=lambda a, b, cos, sin: (a * cos - b * sin, a * sin - b * cos)),
+    "Your rows are mirrored rather than turned: at position 0, where nothing turns, the second half changes its sign.")
 mistakes.add("halves_swapped", but(turn=lambda a, b, cos, sin: (a * sin + b * cos, a * cos - b * sin)),
     "Your halves are turned rightly and put together in the wrong order.")
 mistakes.add("added", but(turn=lambda a, b, cos, sin: (a + sin, b + cos)),

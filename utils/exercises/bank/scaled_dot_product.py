@@ -92,6 +92,10 @@ mistakes.add("root_of_the_number_of_keys", but(scores=lambda q, k: q @ k.mT / k.
     "Your scores are divided by the root of the number of keys. A score is a sum over the width of a key: take that.")
 mistakes.add("root_of_the_number_of_queries", but(scores=lambda q, k: q @ k.mT / q.size(-2) ** 0.5),
     "Your scores are divided by the root of the number of queries. A score is a sum over the width of a query: take that, the last axis.")
+mistakes.add("root_of_the_first_axis", but(scores=lambda q, k: q @ k.mT / q.size(0) ** 0.5),
+    "Your scores are divided by the root of the first axis' size, which `len(query)` and `query.size(0)` give. The width is the last axis: `query.size(-1)`.")
+mistakes.add("whole_division", but(scores=lambda q, k: q @ k.mT // q.size(-1) ** 0.5),
+    "Your scores are whole numbers: `//` rounds down. Divide with `/`.")
 mistakes.add("normalised", but(scores=lambda q, k: normalize(q, dim=-1) @ normalize(k, dim=-1).mT),
     "Your vectors are brought to length one first, which makes cosines. Here the length of a query and a key counts too; only the width is divided out.")
 
@@ -102,14 +106,21 @@ def scaled_after_the_softmax(query, key, value, mask=None):
 
 mistakes.add("softmax_over_queries", but(weigh=wrong.over_queries),
     "Your weights sum to one over the queries. Each query shares out its own vote: they should sum to one over the keys.")
+mistakes.add("softmax_over_all_pairs",
+    but(weigh=lambda scores, mask: wrong.right(scores.flatten(-2), None if mask is None else
+        mask.expand(scores.shape).flatten(-2)).view(scores.shape)),
+    "Your weights sum to one over all pairs of a query and a key. Each query has a whole vote of its own: they should sum to one over the keys, the last axis.")
 mistakes.add("no_softmax", but(weigh=wrong.no_softmax),
     "Your values are weighed by their scores. Turn the scores into weights first, positive and with sum one.")
 mistakes.add("mask_inverted", but(weigh=wrong.mask_inverted),
     "Your mask hides the keys where it is True. In this course True means 'may attend'.")
 mistakes.add("mask_inverted_and_nan", but(weigh=wrong.mask_inverted_and_nan),
     "Your mask hides the keys where it is True. In this course True means 'may attend'. And who sees nothing gets NaN instead of zeros.")
+mistakes.add("mask_of_nothing_ignored",
+    but(weigh=lambda scores, mask: wrong.right(scores, None if mask is None or not mask.any() else mask)),
+    "Your mask counts for nothing where it hides everything. Then every query gets zeros.")
 mistakes.add("mask_ignored", but(weigh=wrong.mask_ignored),
-    "Your hidden keys have a say: `mask` is not used yet.")
+    "Your hidden keys have a say: `mask` is not used yet, or what came of it is thrown away (`masked_fill` returns a new tensor).")
 
 @mistakes.program("Your mask is used, but not each query's own row of it: all queries see the same keys.")
 def one_mask_for_all_queries(query, key, value, mask=None):
@@ -135,6 +146,12 @@ mistakes.add("overflows", but(weigh=wrong.overflows),
     "Your exponentials overflow for large scores, and infinity over infinity is NaN. `masked_softmax` and `torch.softmax` subtract the largest score first.")
 mistakes.add("every_axis_turned", but(scores=lambda q, k: q @ k.permute(*reversed(range(k.dim()))) / q.size(-1) ** 0.5),
     "Your keys have all their axes turned round. There may be batch axes in front: `.mT` swaps the last two.")
+mistakes.add("keys_ask", but(scores=lambda q, k: k @ q.mT / q.size(-1) ** 0.5),
+    "Your scores have a row for each key. It is the queries that ask: a row for each query, a column for each key.")
+mistakes.add("the_first_two_axes", but(scores=lambda q, k: q @ k.transpose(0, 1) / q.size(-1) ** 0.5),
+    "Your keys are transposed over the axes 0 and 1. There may be batch axes in front: `.mT` swaps the last two.")
+mistakes.add("no_matrix_product", but(scores=lambda q, k: (q * k).sum(-1) / q.size(-1) ** 0.5),
+    "Your query i is matched with key i alone. Every query is matched with every key: a matrix product.")
 mistakes.add("three_axes_only", but(scores=lambda q, k: q @ k.transpose(1, 2) / q.size(-1) ** 0.5),
     "Your keys are transposed over the axes 1 and 2. There may be more axes in front, or fewer: `.mT` swaps the last two.")
 

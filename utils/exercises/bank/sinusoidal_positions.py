@@ -65,13 +65,31 @@ def with_a_rate_for_each_column(length, exponents):
 mistakes.add("cosine_of_the_next_rate",
     lambda length, d_model: with_a_rate_for_each_column(length, arange(d_model) / d_model),
     "Your sine and cosine of a pair turn at different rates. Columns 2i and 2i + 1 share one: the exponent is 2i / d_model for both.")
+mistakes.add("a_sine_for_each_column",
+    lambda length, d_model: (arange(length)[:, None] / BASE ** (arange(d_model) / d_model)).sin(),
+    "Your columns are all sines, each with a rate of its own. Columns 2i and 2i + 1 share a rate; the even one is its sine, the odd one its cosine.")
 mistakes.add("twice_the_exponent_of_each_column",
     lambda length, d_model: with_a_rate_for_each_column(length, 2 * arange(d_model) / d_model),
     "Your exponent is twice the column's number. In the formula i counts pairs, so 2i is the number of the pair's even column.")
+mistakes.add("exponent_doubled_again", but(angles=lambda T, D: angles_of(T, D, exponent=4.0)),
+    "Your exponent is doubled once too often: pair i has 2i / d_model, with i from 0 to d_model / 2 - 1. Does your `arange` count pairs, or is it 2i already?")
+@mistakes.program("Your power is taken before the division: without brackets, `… / 10000 ** a / b` divides by the power and then by b. The exponent is all of 2i / d_model.")
+def divided_twice(length, d_model):
+    return in_steps(length, d_model, lambda T, D: arange(T)[:, None] / BASE ** arange(0, D, 2) / D)
+
+@mistakes.program("Your power is taken before the division: without brackets, `… / 10000 ** a / b` divides by the power and then by b. The exponent is all of 2i / d_model. Powers of whole numbers also overflow.")
+def divided_twice_in_whole_numbers(length, d_model):
+    return in_steps(length, d_model, lambda T, D: arange(T)[:, None] / 10_000 ** arange(0, D, 2) / D)
+
+mistakes.add("pairs_counted_from_one",
+    but(angles=lambda T, D: arange(T)[:, None] / BASE ** (2 * arange(1, D // 2 + 1) / D)),
+    "Your pairs are counted from 1. The first is pair 0: its exponent is 0, so it turns by a whole radian at each step.")
 mistakes.add("half_the_exponent", but(angles=lambda T, D: angles_of(T, D, exponent=1.0)),
     "Your exponent is half of what it should be, so the last pairs turn too fast. It runs from 0 to almost 1: 2i / d_model, for pair i.")
 mistakes.add("base_of_ten", but(angles=lambda T, D: angles_of(T, D, base=10.0)),
     "Your base is 10. It is 10 000, so that the slowest pair does not come round in any sequence.")
+mistakes.add("base_of_a_hundred_thousand", but(angles=lambda T, D: angles_of(T, D, base=100_000.0)),
+    "Your base is 100 000. It is 10 000.")
 mistakes.add("base_of_a_thousand", but(angles=lambda T, D: angles_of(T, D, base=1000.0)),
     "Your base is 1 000. The paper's is 10 000.")
 mistakes.add("multiplied_by_the_base", but(angles=lambda T, D: arange(T)[:, None] * BASE ** (2 * arange(D // 2) / D)),
@@ -115,12 +133,13 @@ exercise = Exercise(
     reference=sinusoidal_positions,
     cases=[
         Case("two positions, width 2: sine and cosine of 0 and 1", length=2, d_model=2),
-        Case("two positions, width 4: the second pair turns a hundred times slower", length=2, d_model=4),
+        Case("three positions, width 4: the second pair turns a hundred times slower", length=3, d_model=4),
+        Case("two positions, width 6: three pairs", length=2, d_model=6),
         Case("as many positions as columns", together=one_size),
         Case("one position", length=1, d_model=twice(4, 40)),
         Case("width 10, which is no power of two", length=7, d_model=10),
         Case("wider than long", length=5, d_model=twice(8, 40)),
-        Case("a longer sequence", length=60, d_model=twice(4, 16)),
+        Case("a longer sequence", length=61, d_model=twice(4, 16)),
         Case("a long sequence", length=400, d_model=2),
         Case("sizes that are drawn", together=sizes),
         Case("other sizes that are drawn", together=sizes),

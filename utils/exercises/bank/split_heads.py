@@ -36,9 +36,9 @@ but = replacing(in_steps)
 mistakes = Mistakes()
 
 mistakes.add("reshaped_only", lambda x, heads: x.reshape(x.size(0), heads, x.size(1), -1),
-    "Your numbers are cut in the order in which they lie in memory, so one head gets a part of the steps instead of a part of the width. Reshape to (B, T, heads, D/heads) first, then swap two axes.")
+    "Your numbers are cut in the order in which they lie in memory, so one head gets a part of the steps instead of a part of the width. One reshape is not enough: which axis is it that has to be cut in two, and where does time stand then?")
 mistakes.add("swapped_before_the_cut", lambda x, heads: x.transpose(1, 2).reshape(x.size(0), heads, x.size(1), -1),
-    "Your axes are swapped before the width is cut up, so time and width are mixed. First cut the last axis in two, (B, T, heads, D/heads), then swap.")
+    "Your axes are swapped before the width is cut up, so time and width are mixed. The cut comes first, while the width is still the last axis.")
 mistakes.add("every_other_column", but(cut=turns, axes=(0, 3, 1, 2)),
     "Your heads take turns: the first gets every so-many-th column. Each should get a run of neighbouring ones.")
 mistakes.add("heads_after_time", but(axes=(0, 1, 2, 3)),
@@ -47,6 +47,10 @@ mistakes.add("heads_first", but(axes=(2, 0, 1, 3)),
     "Your axis of heads stands before the batch. It should stand after it.")
 mistakes.add("time_last", but(axes=(0, 2, 3, 1)),
     "Your axis of time stands last. The last axis is each head's own width: (B, heads, T, D/heads).")
+mistakes.add("heads_last", but(axes=(0, 1, 3, 2)),
+    "Your axis of heads stands last. It should stand before that of time, so that each head has a (T, D/heads) of its own to attend in.")
+mistakes.add("heads_below_each_other", lambda x, heads: torch.cat(x.chunk(heads, -1), 1),
+    "Your heads stand one below the other, as more steps. They need an axis of their own: (B, heads, T, D/heads).")
 mistakes.add("time_divided", lambda x, heads: x.reshape(x.size(0), heads, x.size(1) // heads, x.size(2)),
     "Your steps are dealt out to the heads. It is the width that is divided; each head sees all steps.")
 mistakes.add("copies", lambda x, heads: x[:, None].expand(-1, heads, -1, -1),
