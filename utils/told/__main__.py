@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from . import deep_models, late_lookups, layer_thirteen  # noqa: F401 - they enter their figures
+from . import deep_models, late_lookups, layer_thirteen, soft_lookup  # noqa: F401 - they enter their figures
 from .figure import FIGURES, Figure, Range
 
 
