@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Soft lookup
 #
-# **105 minutes**, and 41 for what is called Further. You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
+# **105 minutes**, and 42 for what is called Further. You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
 #
 # After this chapter you can
 # - turn scores into weights that no large number can break,
@@ -564,7 +564,8 @@ print(f"width 0.25: {sharing.min():.1f} to {sharing.max():.1f} examples share a 
 together = torch.corrcoef(torch.stack([sharing, near.float()]))[0, 1]
 claim("the more examples are near, the more share a prediction (correlation over 0.6)", together > 0.6)
 own = [votes(width).diagonal().mean() for width in (0.05, 0.25)]
-claim("at width 0.05 an example has over six tenths of its own vote, at 0.25 under half", own[0] > 0.6 and own[1] < 0.5)
+claim("at width 0.05 over six tenths of an example's weights are its own", own[0] > 0.6)
+claim("at width 0.25 under half", own[1] < 0.5)
 
 # %%
 predict(
@@ -707,14 +708,14 @@ linear_memory = check("linear_memory", linear_memory)
 
 # %%
 predict(
-    "Each key has 16 numbers. How many pairs can be added up before the linear memory loses half of them?",
-    "over 100", "16", "about 6",
+    "Keys of 16 numbers: at which temperatures does the soft lookup read more than nine tenths of 1024 pairs?",
+    "at 0.01 only", "at 0.01 and at 0.1", "at all three",
 )
 
 # %%
 predict(
-    "And at which temperatures does the soft lookup read back more than nine tenths of 1024 pairs?",
-    "at 0.01 only", "at 0.01 and at 0.1", "at all three",
+    "And how many pairs can be added up before the linear memory loses half of them?",
+    "over 100", "16", "about 6",
 )
 
 # %%
@@ -745,9 +746,9 @@ readers = {f"soft lookup, temperature {temperature}": at(temperature) for temper
     "linear memory": lambda query, key, value: query @ linear_memory(key, value),
 }
 counts = [4, 8, 16, 32, 64, 128, 256, 512, 1024]
-shares = {
-    name: torch.stack([recall(reader, pairs, 16).mean() for pairs in counts]) for name, reader in readers.items()
-}
+shares = {}
+for name, reader in readers.items():
+    shares[name] = torch.stack([recall(reader, pairs, 16).mean() for pairs in counts])
 plots.curves(counts, shares, "pairs stored, keys of width 16", "read back whole", log="x");
 
 # %% [markdown]
@@ -759,7 +760,8 @@ for name, share in shares.items():
     print(f"{name:29}", "".join(f"{s:6.2f}" for s in share.tolist()))
 soft_cold, soft_between, soft_warm, matrix_share, linear_share = shares.values()
 claim("at 0.01 and at 0.1 it reads more than 97 % of 1024", min(soft_cold[-1], soft_between[-1]) > 0.97)
-claim("at 0.3 it reads nearly all of 16 pairs, and next to none of 256", soft_warm[2] > 0.9 and soft_warm[6] < 0.05)
+claim("at 0.3 it reads nearly all of 16 pairs", soft_warm[2] > 0.9)
+claim("and next to none of 256", soft_warm[6] < 0.05)
 claim("the linear memory reads under 5 % of 32 pairs", linear_share[3] < 0.05)
 claim("the least-squares matrix reads under 20 % of them", matrix_share[3] < 0.2)
 
@@ -780,7 +782,8 @@ claim("at 0.01 it moves a millionth as much or less", slope_at[0.01] < 1e-6 * sl
 # %%
 predict.answer(
     "at 0.01 and at 0.1",
-    "because with keys of 16 numbers 0.1 is cold enough for the right key to win; at 0.3 the many keys that match a little outvote it together.",
+    "because with keys of 16 numbers 0.1 is cold enough for the right key to win. At 0.3 the many keys that "
+    "match a little outvote it together.",
 )
 
 # %% [markdown]
@@ -874,7 +877,7 @@ predict(
 
 # %%
 widths_of_keys = [2, 3, 4, 6, 8, 16]
-each = {"nearest": nearest_lookup} | {f"soft, {temperature}": at(temperature) for temperature in (0.001, 0.01, 0.1)}
+each = {"nearest": nearest_lookup} | {f"soft, {T}": at(T) for T in (0.001, 0.01, 0.1)}
 by_width = {
     name: torch.stack([recall(reader, 1024, width, seeds=2).mean() for width in widths_of_keys])
     for name, reader in each.items()
@@ -914,7 +917,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# ## Further · Asking again with the answer  (10 minutes)
+# ## Further · Asking again with the answer  (11 minutes)
 #
 # A memory may also complete what it is shown. Let the values be the keys themselves: pictures of handwritten digits, 8 × 8, with each pixel a sign, dark +1
 # and light −1. Show a picture's upper half, with one in ten of its pixels turned round, and zeros below. The answer has all 64 pixels; so
@@ -943,16 +946,13 @@ def ask_again(query, pictures, temperature, steps):
 # %%
 pictures = stored_pictures(10, seed=0)
 asked = upper_half(pictures, seed=0)
-shown = {"stored": pictures, "asked": asked}
-for temperature in (2, 8):
-    for steps in (1, 3):
-        answer = ask_again(asked, pictures, temperature, steps)
-        shown[f"at {temperature}, step {steps}"] = answer
-plots.pictures({name: each[:5] for name, each in shown.items()});
+once, thrice = ({T: ask_again(asked, pictures, T, steps) for T in (2, 8)} for steps in (1, 3))
+shown = {"stored": pictures, "asked": asked, "at 2": once[2], "at 8": once[8]}
+plots.pictures({name: each[:4] for name, each in shown.items()});
 
 # %% [markdown]
-# *Five of ten stored pictures, one in each row. At temperature 2 the first answer is nearly the stored picture. At 8 it is a mixture of several. (A score is at most
-# 64 here, and that is why these temperatures are so high.)*
+# *Four of ten stored pictures, one in each row; blue is plus, brown is minus, and white is zero. At temperature 2 the first answer is nearly the stored picture. At 8
+# it is a mixture of several. (Scores go up to 64 here, and that is why these temperatures are so high.)*
 
 # %%
 predict(
@@ -984,19 +984,32 @@ best_match = right_pictures(lambda query, pictures: nearest_lookup(query, pictur
 print(f"the nearest picture: {best_match:.2f}")
 claim("at 2 asking again mends some pictures", after[2, 3] > after[2, 1])
 claim("at 4 it mends many", after[4, 3] > after[4, 1] + 0.05)
-claim("at 8 it mends none", after[8, 3] < after[8, 1])
+claim("at 8 even fewer are right after it", after[8, 3] < after[8, 1])
+apart = [torch.pdist(answers[8]).mean() for answers in (once, thrice)]
+claim("and the answers have become more alike", apart[1] < 0.8 * apart[0])
 claim("nothing here is clearly better than the nearest picture", max(after.values()) < best_match + 0.02)
 
 # %%
 predict.answer(
     "better at 2, worse at 8",
-    "because an answer that is mostly one picture matches that picture better than the query did, and an answer that "
-    "is a mixture matches all of them alike.",
+    "because an answer that is mostly one picture matches that picture better than the query did, and an "
+    "answer that is a mixture matches all of them alike.",
 )
 
 # %% [markdown]
-# The honest sentence: asking again sharpens an answer that is mostly one picture, and blends a mixture further. It does not find more than the nearest picture
-# does.
+# Here are the pictures from above once more, with the answers after three steps.
+
+# %%
+shown = {"stored": pictures}
+for T in (2, 8):
+    shown |= {f"at {T}": once[T], f"at {T}, step 3": thrice[T]}
+plots.pictures({name: each[:4] for name, each in shown.items()});
+
+# %% [markdown]
+# *At 2 the pale spots are gone after three steps. At 8 all four answers have become nearly the same mixture.*
+#
+# So asking again sharpens an answer that is mostly one picture, and blends a mixture further. And it finds no more than the nearest picture does: look for
+# the best match once, and you have as many right.
 #
 # Hopfield's network of 1982 is the linear memory once more: the sum of the outer products of each picture with itself (without the diagonal), read again and again,
 # with only the signs kept. It does badly with digits. Is that because half a picture is too little to ask with, or because of what digits are? Three
@@ -1040,7 +1053,7 @@ for (kind, count), (half, full, soft) in counted.items():
     print(f"{count:4} {kind:15} {half:6.2f} {full:13.2f} {soft:19.2f}")
 
 # %%
-claim("of five digits the linear memory gives back next to none, asked with a half", counted["digits", 5][0] < 0.2)
+claim("of five digits the linear memory gives back next to none from a half", counted["digits", 5][0] < 0.2)
 claim("and few asked with the whole clean picture", counted["digits", 5][1] < 0.4)
 claim("no more if they look random and resemble each other as before", counted["turned digits", 5][0] < 0.2)
 claim("of five random pictures most, from a half", counted["random pictures", 5][0] > 0.8)
@@ -1059,7 +1072,7 @@ claim("and nearly all of a hundred random pictures", counted["random pictures", 
 
 # %%
 predict(
-    "Weights in proportion to the eighth power of the score (and zero where it is negative): of 256 pairs it reads…",
+    "With the eighth power of the score as weight (zero where the score is negative): of 256 pairs it reads…",
     "nearly none", "about a half", "nearly all",
 )
 
@@ -1091,8 +1104,8 @@ claim("the flat ones read next to none, exponential or not", flat < 0.05)
 # %%
 predict.answer(
     "nearly all",
-    "because the right key's score stands far above the others', and any function that is steep enough turns that "
-    "into nearly all the weight.",
+    "because the right key's score stands far above the others', and any function that is steep enough turns "
+    "that into nearly all the weight.",
 )
 
 # %% [markdown]
