@@ -509,7 +509,7 @@ x = torch.linspace(0, 5, 300)
 #
 # ### Exercise 2.4 · Kernel regression  (12 minutes, about 5 lines)
 # With `leave_one_out`, `x` is `x_train`, and the i-th example has no vote in the i-th prediction. Points may be far from every example and kernels
-# as narrow as 0.00001. `width` may be a tensor with one number, and gradients have to reach it.
+# as narrow as 0.00001; and soon the width itself will be learned.
 #
 # <details><summary>Hint 1</summary>An (M, 1) minus an (N,) is an (M, N): <code>x[:, None] - x_train</code>.</details>
 # <details><summary>Hint 2</summary>Far away from all examples every exponential underflows: it is too small for the machine, and becomes zero. Your <code>softmax</code> of the exponents has no such trouble.</details>
@@ -519,7 +519,8 @@ x = torch.linspace(0, 5, 300)
 def kernel_regression(x, x_train, y_train, width, leave_one_out=False):
     """The predictions (M,) at x (M,): means of y_train (N,), weighted by exp(-(x - x_train)² / (2 width²)).
 
-    With leave_one_out, x is x_train and no point votes for itself; a point left without any voter gets zero.
+    width is a number, or a tensor with one that gradients reach. With leave_one_out, x is x_train and no point
+    votes for itself; a point left without any voter gets zero.
     """
     # BEGIN SOLUTION
     scores = -((x[:, None] - x_train) ** 2) / (2 * width**2)  # (M, N)
@@ -677,7 +678,7 @@ claim("kernel regression is attention with fixed keys, at a temperature of its w
 # number of the key, a column for each number of the value), and *add them all up*. To read, multiply the query with the sum.
 #
 # ### Exercise 2.5 · A linear memory  (5 minutes, 1 line)
-# Keys (Tk, Dk) and values (Tk, Dv) become one matrix (Dk, Dv), read by `query @ memory`.
+# Keys (Tk, Dk) and values (Tk, Dv) become one matrix (Dk, Dv), read by `query @ memory`. 64-bit keys make a 64-bit matrix.
 #
 # <details><summary>Hint 1</summary>With one pair: <code>torch.outer(key, value)</code>. Reading it with the key gives key · key times the value.</details>
 # <details><summary>Hint 2</summary>A sum of outer products is a matrix product.</details>
