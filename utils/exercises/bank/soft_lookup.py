@@ -189,6 +189,8 @@ mistakes.add("overflow_replaced",
     "Large scores overflow, and you turn the NaN that follows into a weight of zero, for the best key, too. Your `softmax` of exercise 2.1 does not overflow.")
 mistakes.add("best_key_only", but(weigh=best_key_only),
     "The best key answers alone, as in chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
+mistakes.add("nearest_value", lambda query, key, value, temperature=1.0, mask=None: value[(query @ key.mT).argmax(-1)],
+    "This is the nearest lookup of chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
 mistakes.add("root_of_width_instead", but(scores=lambda q, k, t: q @ k.mT / q.size(-1) ** 0.5),
     "You divide by the square root of the width, whatever `temperature` says. Here the caller chooses: divide by the temperature alone.")
 mistakes.add("softmax_over_the_first_axis",
