@@ -539,42 +539,12 @@ kernel_regression = check("kernel_regression", kernel_regression)
 # It is the soft lookup once more: scores, softmax, weighted sum. Leaving one out is a mask with a hidden diagonal, and the lonely example is
 # the query that may attend to nothing.
 
-# %% [markdown]
-# Here is the lookup itself: twenty examples from left to right, each of them also asked for. A row shows who votes.
-
-# %%
-places, _ = examples(seed=0, count=20)
-
-
-def votes(width, leave_one_out=False):
-    one_each = [kernel_regression(places, places, unit, width, leave_one_out) for unit in torch.eye(20)]
-    return torch.stack(one_each, -1)  # (20, 20)
-
-
-panels = {"width 0.05": votes(0.05), "width 0.25": votes(0.25), "width 0.25, one left out": votes(0.25, True)}
-plots.attention_maps(panels, [f"{place:.1f}" for place in places]);
-
-# %% [markdown]
-# *Left, nearly every example hears itself alone. In the middle the neighbours have a say, and the band is narrow where examples are rare. Right, the
-# diagonal is empty. (To read off the weight of one example, the cell gives it the value one and all others zero.)*
-
-# %%
-sharing = 1 / votes(0.25).square().sum(-1)  # n equal weights give n
-near = ((places[:, None] - places).abs() < 0.3).sum(-1)
-print(f"width 0.25: {sharing.min():.1f} to {sharing.max():.1f} examples share a prediction")
-together = torch.corrcoef(torch.stack([sharing, near.float()]))[0, 1]
-claim("the more examples are near, the more share a prediction (correlation over 0.6)", together > 0.6)
-own = [votes(width).diagonal().mean() for width in (0.05, 0.25)]
-claim("at width 0.05 over six tenths of an example's weights are its own", own[0] > 0.6)
-claim("at width 0.25 under half", own[1] < 0.5)
-
 # %%
 predict(
     "Suppose each example is predicted from all of them, itself included. Which width has the smallest error?",
     "the narrowest", "one in between", "the widest",
 )
 
-# %%
 # %%
 widths = torch.logspace(-2, 0.7, 40)
 
@@ -615,6 +585,35 @@ predict.answer(
 )
 
 # %% [markdown]
+# You can see this in the weights: twenty examples from left to right, each of them also asked for. A row shows who votes.
+
+# %%
+places, _ = examples(seed=0, count=20)
+
+
+def votes(width, leave_one_out=False):
+    one_each = [kernel_regression(places, places, unit, width, leave_one_out) for unit in torch.eye(20)]
+    return torch.stack(one_each, -1)  # (20, 20)
+
+
+panels = {"width 0.05": votes(0.05), "width 0.25": votes(0.25), "width 0.25, one left out": votes(0.25, True)}
+plots.attention_maps(panels, [f"{place:.1f}" for place in places]);
+
+# %% [markdown]
+# *Left, nearly every example hears itself alone. In the middle the neighbours have a say, and the band is narrow where examples are rare. Right, the
+# diagonal is empty. (To read off the weight of one example, the cell gives it the value one and all others zero.)*
+
+# %%
+sharing = 1 / votes(0.25).square().sum(-1)  # n equal weights give n
+near = ((places[:, None] - places).abs() < 0.3).sum(-1)
+print(f"width 0.25: {sharing.min():.1f} to {sharing.max():.1f} examples share a prediction")
+together = torch.corrcoef(torch.stack([sharing, near.float()]))[0, 1]
+claim("the more examples are near, the more share a prediction (correlation over 0.6)", together > 0.6)
+own = [votes(width).diagonal().mean() for width in (0.05, 0.25)]
+claim("at width 0.05 over six tenths of an example's weights are its own", own[0] > 0.6)
+claim("at width 0.25 under half", own[1] < 0.5)
+
+# %% [markdown]
 # ### A width that is learned
 #
 # So far forty widths were tried. But the error has a slope, since the lookup is soft, so the gradient can find the width. The parameter is the
@@ -643,7 +642,7 @@ for left, runs in found.items():
 # %%
 honest, itself = found[True], found[False]
 claim("with one left out the width is between 0.1 and 0.6", all(0.1 < width < 0.6 for width, _ in honest))
-claim("without, it falls below a twentieth, from 1", all(width < 0.05 for width, _ in itself))
+claim("without, it falls from 1 to below a twentieth", all(width < 0.05 for width, _ in itself))
 closer = all(one[1] < 0.6 * other[1] for one, other in zip(honest, itself, strict=True))
 claim("and its guesses are further from the truth, for each set of examples", closer)
 
