@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Soft lookup
 #
-# **105 minutes**, and 42 for what is called Further. You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
+# **105 minutes**, and 43 for what is called Further. You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
 #
 # After this chapter you can
 # - turn scores into weights that no large number can break,
@@ -787,7 +787,7 @@ predict.answer(
 
 # %% [markdown]
 # So *how many pairs a soft lookup keeps apart depends on its temperature*. At 0.01 it remembers and has no slope to learn from. At 0.3 it has a slope
-# and forgets, because too many keys have a say (Further on, "Noise or blending?" tells this from the other reason that there could be). At 0.1 it has
+# and forgets, because too many keys have a say ("Noise or blending?", further on, rules out that it is the noise). At 0.1 it has
 # both, here up to a thousand pairs; there is an end to it, too: of 4,096 pairs it reads about nine in ten.
 
 # %%
@@ -916,7 +916,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# ## Further · Asking again with the answer  (11 minutes)
+# ## Further · Asking again with the answer  (12 minutes)
 #
 # A memory may also complete what it is shown. Let the values be the keys themselves: pictures of handwritten digits, 8 × 8, with each pixel a sign, dark +1
 # and light −1. Show a picture's upper half, with one in ten of its pixels turned round, and zeros below. The answer has all 64 pixels; so
@@ -984,15 +984,25 @@ print(f"the nearest picture: {best_match:.2f}")
 claim("at 2 asking again mends some pictures", after[2, 3] > after[2, 1])
 claim("at 4 it mends many", after[4, 3] > after[4, 1] + 0.05)
 claim("at 8 even fewer are right after it", after[8, 3] < after[8, 1])
-apart = [torch.pdist(answers[8]).mean() for answers in (once, thrice)]
-claim("and the answers have become more alike", apart[1] < 0.8 * apart[0])
 claim("nothing here is clearly better than the nearest picture", max(after.values()) < best_match + 0.02)
+
+# %%
+def lead(query):
+    """By how much the right picture's score is above the best other one's, on average."""
+    scores = query @ pictures.mT
+    return (scores.diag() - scores.masked_fill(torch.eye(10, dtype=torch.bool), -torch.inf).amax(-1)).mean()
+
+
+print(f"lead: {lead(asked):.1f} of the query, {lead(once[2]):.1f} of the answer at 2, {lead(once[8]):.1f} at 8")
+claim("the answer at 2 has a lead twice the query's or more", lead(once[2]) > 2 * lead(asked))
+claim("the mixture at 8 has a smaller one than the query", lead(once[8]) < 0.8 * lead(asked))
+claim("and not because it is shorter", (once[8].norm(dim=-1) > 0.95 * asked.norm(dim=-1)).all())
 
 # %%
 predict.answer(
     "better at 2, worse at 8",
-    "because an answer that is mostly one picture matches that picture better than the query did, and an "
-    "answer that is a mixture matches all of them alike.",
+    "because an answer that is mostly one picture matches that picture better than the query did, and a "
+    "mixture tells the pictures less apart.",
 )
 
 # %% [markdown]
@@ -1005,7 +1015,7 @@ for T in (2, 8):
 plots.pictures({name: each[:4] for name, each in shown.items()});
 
 # %% [markdown]
-# *At 2 the pale spots are gone after three steps. At 8 all four answers have become nearly the same mixture.*
+# *At 2 the pale spots are gone after three steps. At 8 the four answers have become more alike.*
 #
 # So asking again sharpens an answer that is mostly one picture, and blends a mixture further. And it finds no more than the nearest picture does: look for
 # the best match once, and you have as many right.
