@@ -220,5 +220,5 @@ def test_in_a_chapter_each_question_is_answered_and_no_choice_belongs_to_two(pat
 
 
 def test_chapter_02_asks_throughout():
-    assert sum(method == "predict" for method, _ in calls(ROOT / "solutions" / "02_soft_lookup.py")) == 9
+    assert sum(method == "predict" for method, _ in calls(ROOT / "solutions" / "02_soft_lookup.py")) == 12
     assert "**Predict.**" not in (ROOT / "solutions" / "02_soft_lookup.py").read_text(encoding="utf-8")

@@ -184,6 +184,14 @@ def test_a_transformers_stream_has_two_branches_in_each_block():
     assert {"block 1", "block 2", "block 3"} <= set(drawn)
 
 
+def test_pictures_stand_in_a_column_for_each_entry():
+    signs = torch.randn(2, 64).sign()
+    grid = plots.pictures({"stored": signs, "asked": 0.5 * signs, "answer": -signs})
+    assert grid.shape == (2, 3) and [ax.get_title() for ax in grid[0]] == ["stored", "asked", "answer"]
+    assert torch.equal(torch.tensor(grid[1, 1].images[0].get_array()), 0.5 * signs[1].view(8, 8))
+    assert grid[0, 0].images[0].get_clim() == (-1, 1)
+
+
 def test_attention_maps_show_each_matrix_below_its_title():
     weights = torch.tensor([[1.0, 0.0], [0.3, 0.7]], requires_grad=True)
     left, right = plots.attention_maps({"one": weights, "two": weights.flip(0)}, ["a", "b"])

@@ -160,6 +160,18 @@ def patches_seen(pictures: Tensor, weights: Tensor, titles: Sequence[str]) -> np
     return rows
 
 
+def pictures(columns: Mapping[str, Tensor]) -> np.ndarray:
+    """Pictures of 64 numbers from -1 to 1, blue where positive: a column of them (N, 64) for each entry."""
+    count = len(next(iter(columns.values())))
+    grid = new_grid(count, len(columns), 1.25 * len(columns), count + 0.3)
+    for panels, (title, each) in zip(grid.T, columns.items(), strict=True):
+        for ax, picture in zip(panels, each, strict=True):
+            ax.imshow(picture.detach().view(8, 8).numpy(), cmap=signed_shades(), vmin=-1, vmax=1)
+            ax.set(xticks=[], yticks=[])
+        panels[0].set_title(title, fontsize=NORMAL)
+    return grid
+
+
 def sweep(angles: Tensor, colours: Mapping[str, Tensor], marks: Mapping[str, float]) -> Axes:
     """A strip of colours (len(angles), 3) for each entry, over the query's angle in degrees; marks name angles."""
     ax = new_axes(7.2, 0.55 * len(colours) + 0.9)

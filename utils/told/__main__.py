@@ -5,14 +5,20 @@ python -m utils.told NAME [NAME …]   run these, and show what comes out beside
 """
 
 import argparse
+import importlib
+import pkgutil
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import torch
 
-from . import bottleneck, deep_models, late_lookups, layer_thirteen, learned_dictionary, positions, scores, translation  # noqa: F401 - they enter their figures
 from .figure import FIGURES, Figure, Range
+
+for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    if not module.name.startswith("_"):
+        importlib.import_module(f"utils.told.{module.name}")  # its figures enter themselves
 
 
 def main(arguments: list[str] | None = None) -> int:

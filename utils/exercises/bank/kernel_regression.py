@@ -52,6 +52,24 @@ def point_by_point(x, x_train, y_train, width, leave_one_out=False):
 def kernel(scores, mask):
     return scores.exp() * mask
 
+def lowest_and_no_more(scores, mask):
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
+
+def infinity_times_zero(scores, mask):
+    return (scores + ~mask * -torch.inf).softmax(-1).masked_fill(~mask.any(-1, keepdim=True), 0)
+
+def shares(exps):
+    return exps / exps.sum(-1, keepdim=True)
+
+def without_a_mask(subtract):
+    def predictions(x, x_train, y_train, width, leave_one_out=False):
+        scores = -(subtract(x, x_train) ** 2) / (2 * width**2)
+        if leave_one_out:
+            scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
+        return scores.softmax(-1).nan_to_num(0) @ y_train
+
+    return predictions
+
 but = replacing(in_steps)
 mistakes = Mistakes()
 
@@ -62,17 +80,26 @@ mistakes.add("no_two", but(scores=lambda squares, width: -squares / width**2),
 mistakes.add("sum_not_mean", but(weigh=kernel),
     "You add up the weighted values without dividing by the sum of the weights, so the prediction grows with the number of examples near.")
 mistakes.add("underflows", but(weigh=kernel, predict=lambda weights, y: weights @ y / weights.sum(-1)),
-    "Far from every example all weights underflow to zero, and zero over zero is NaN. A softmax of -(x - x_i)²/(2 width²) gives the same weights and cannot underflow.")
+    "Far from every example all weights underflow to zero, and zero over zero is NaN. Adding the same number to all exponents changes no prediction: which of your functions does that already?")
 mistakes.add("underflow_hidden",
     but(weigh=kernel, predict=lambda weights, y: weights @ y / weights.sum(-1).clamp(min=1e-30)),
-    "Far from every example all weights underflow to zero, and your small number in the denominator turns that into a prediction of zero. A softmax of the exponents cannot underflow.")
+    "Far from every example all weights underflow to zero, and your small number in the denominator turns that into a prediction of zero. Adding the same number to all exponents changes no prediction: which one helps?")
 mistakes.add("lonely_point_is_nan", but(weigh=wrong.empty_row_is_nan),
     "With one left out there may be nobody left to vote, and a softmax of minus infinity alone is NaN. Answer zero.")
-mistakes.add("lonely_point_votes", but(weigh=wrong.empty_row_is_the_mean),
+mistakes.add("lonely_point_votes", but(weigh=lowest_and_no_more),
     "With one left out there may be nobody left to vote; then even a very low score gets the whole weight. Answer zero.")
 mistakes.add("low_score",
     but(weigh=lambda scores, mask: scores.masked_fill(~mask, -100.0).softmax(-1) * mask.any(-1, keepdim=True)),
     "Your low score does not silence a point when the kernel is narrow and all others score lower still. Minus infinity does.")
+mistakes.add("low_score_votes", but(weigh=wrong.empty_row_is_the_mean),
+    "Your low score does not silence a point when the kernel is very narrow, nor when nobody else is left. Minus infinity does the first; for the second, answer zero.")
+mistakes.add("infinity_times_zero", but(weigh=infinity_times_zero),
+    "Zero times infinity is NaN, not zero, so the others lose their scores as well. `masked_fill` touches only where the mask is True.")
+mistakes.add("underflows_else_right",
+    but(weigh=lambda scores, mask: shares(scores.exp() * mask).masked_fill(~mask.any(-1, keepdim=True), 0)),
+    "Far from every example all weights underflow to zero, and zero over zero is NaN. Adding the same number to all exponents changes no prediction: which of your functions does that already?")
+mistakes.add("underflow_replaced", but(weigh=lambda scores, mask: shares(scores.exp() * mask).nan_to_num(0)),
+    "Far from every example all weights underflow to zero, and you turn the NaN that follows into a prediction of zero. Adding the same number to all exponents changes no prediction: which one helps?")
 mistakes.add("renormalised_after", but(weigh=wrong.renormalised),
     "You take the point's own weight out after the softmax. With a narrow kernel it had everything, and nothing is left to share: take it out before.")
 mistakes.add("leaves_out_whenever_square",
@@ -93,6 +120,16 @@ mistakes.add("leaves_equal_points_out",
     "You leave out every example at the same place. Only the point itself goes: the i-th one has no vote in the i-th prediction.")
 mistakes.add("distance_not_squared", but(distances=lambda x, x_train: (x[:, None] - x_train).abs()),
     "Your kernel falls with the distance; the Gaussian falls with its square.")
+mistakes.add("distance_over_width",
+    but(distances=lambda x, x_train: (x[:, None] - x_train).abs(), scores=lambda distances, width: -distances / width),
+    "Your kernel falls with the distance over the width. The Gaussian falls with the square of the distance, over 2·width².")
+mistakes.add("examples_in_rows", without_a_mask(lambda x, x_train: x - x_train[:, None]),
+    "Your scores are (N, M): a row for each example. Each *point* shares out a vote, so it is the points that belong in the rows: `x[:, None]`.")
+mistakes.add("pair_by_pair", without_a_mask(lambda x, x_train: x - x_train),
+    "You subtract the i-th example from the i-th point. Every point meets every example: `x[:, None] - x_train` is (M, N).")
+mistakes.add("width_as_a_number", lambda x, x_train, y_train, width, leave_one_out=False:
+    in_steps(x, x_train, y_train, float(width), leave_one_out),
+    "The predictions are right, but no gradient reaches `width`: `float` or `item` made a plain number of it.")
 mistakes.add("far_is_near", but(scores=lambda squares, width: squares / (2 * width**2)),
     "Your weights grow with the distance. A match is good where the distance is small: mind the minus.")
 mistakes.add("over_the_points_asked", but(weigh=lambda scores, mask: scores.masked_fill(~mask, -torch.inf).softmax(0)),
@@ -126,11 +163,13 @@ exercise = Exercise(
         Case("the examples themselves, everyone votes", **themselves([0.0, 1.0, 3.0], [1.0, 2.0, 4.0], 1.3)),
         Case("more points than examples", **given(7, 3, 1.0)),
         Case("64-bit numbers", **given(3, 5, 0.5, torch.float64)),
+        Case("a width that is learned",
+            **given(2, 7, Draw(lambda g: 0.5 + torch.rand((), generator=g))), grad=["width", "y_train"]),
         Case("far from every example",
             **given(2, 4, 0.5, x=tensor([8.0, -7.0]), x_train=Draw(lambda g: torch.rand(4, generator=g)))),
         Case("one left out, by hand", **themselves([0.0, 1.0, 3.0], [1.0, 2.0, 4.0], 1.0, leave_one_out=True)),
         Case("one left out", together=six_examples, leave_one_out=True),
-        Case("one left out, very narrow", **themselves([0.0, 1.0, 3.0], [1.0, 2.0, 4.0], 0.05, leave_one_out=True)),
+        Case("one left out, very narrow", **themselves([0.0, 1.0, 3.0], [1.0, 2.0, 4.0], 1e-5, leave_one_out=True)),
         Case("the same point twice, one left out",
             **themselves([0.0, 0.0, 1.0], [1.0, 3.0, 5.0], 0.4, leave_one_out=True)),
         Case("nobody left to vote", **themselves([2.0], [7.0], 1.0, leave_one_out=True)),

@@ -41,6 +41,29 @@ mistakes.add("written_without_gradient", lambda key, value: key.detach().mT @ va
     "The values are right, but no gradient reaches `key` and `value`: detach, item or numpy cut the graph.")
 mistakes.add("keys_against_keys", lambda key, value: key.mT @ key,
     "You multiply keys with keys. Each key should be tied to its value.")
+mistakes.add("not_summed", lambda key, value: key[:, :, None] * value[:, None, :],
+    "You have a matrix for each pair. The memory is one matrix: their sum over the pairs.")
+mistakes.add("pairs_by_pairs", lambda key, value: key @ value.mT,
+    "`key @ value.mT` multiplies along the widths. The sum runs over the pairs, which are the rows of both: swap the axes of the other one.")
+mistakes.add("nothing_turned", lambda key, value: key @ value,
+    "`key @ value` multiplies the widths of the keys with the pairs. The sum runs over the pairs, so `key` needs its axes swapped.")
+mistakes.add("number_by_number", lambda key, value: key * value,
+    "`*` multiplies number by number. Each number of a key meets each number of its value: an outer product, or a matrix product for all pairs.")
+mistakes.add("outer_of_matrices", lambda key, value: torch.outer(key, value),
+    "`torch.outer` takes one key and one value, (Dk,) and (Dv,). Sum its results over the pairs, or find the one product that does both.")
+mistakes.add("divided_by_root_of_width", lambda key, value: key.mT @ value / key.size(-1) ** 0.5,
+    "You divide by the square root of the width. The memory is the plain sum of the outer products.")
+mistakes.add("keys_as_weights", lambda key, value: key.mT.softmax(-1) @ value,
+    "You put the keys through a softmax. A linear memory is a lookup without one.")
+mistakes.add("read_at_once", lambda key, value: key @ (key.mT @ value),
+    "You have read the memory with its own keys already. The memory itself is wanted, (Dk, Dv).")
+
+@mistakes.program("Your sum starts from 32-bit zeros, so 64-bit keys lose half of their digits. `torch.zeros(…, dtype=key.dtype)`.")
+def zeros_of_32_bits(key, value):
+    memory = torch.zeros(key.size(-1), value.size(-1))
+    for k, v in zip(key, value, strict=True):
+        memory += torch.outer(k, v)
+    return memory
 
 
 BOTH = ["key", "value"]

@@ -82,6 +82,23 @@ mistakes.add("overflows", but(weigh=lambda query, key, temperature: wrong.overfl
 mistakes.add("opposite_sign", but(answer=lambda covariance, temperature: -covariance / temperature),
     "The sign is turned: a query that moves towards a key should pull the context towards its value.")
 
+mistakes.add("values_centred_at_plain_mean",
+    but(covary=lambda weights, key, value: (weights[:, None] * (value - value.mean(0))).mT @ key),
+    "You subtract the plain mean of the values. The centre is the weighted mean, which is the context.")
+mistakes.add("each_weight_alone",
+    but(covary=lambda weights, key, value: ((weights * (1 - weights))[:, None] * value).mT @ key),
+    "You let each weight move with its own score alone. They share one vote: what one gains the others give up, which is why the average is subtracted.")
+mistakes.add("product_of_means",
+    but(covary=lambda weights, key, value: torch.outer(weights @ value, weights @ key)),
+    "This is the product of two means. Wanted is the weighted mean of products, of values from which the context was subtracted.")
+mistakes.add("uncentred_and_transposed",
+    but(covary=lambda weights, key, value: key.mT @ (weights[:, None] * value)),
+    "Your result is (Dk, Dv), and the values are not centred yet: subtract the context first, then a row for each number of the context.")
+mistakes.add("root_of_the_temperature", but(answer=lambda covariance, temperature: covariance / math.sqrt(temperature)),
+    "You divide by the root of the temperature. The scores are divided by the temperature itself, so their derivative is too.")
+mistakes.add("divided_twice", but(answer=lambda covariance, temperature: covariance / temperature**2),
+    "You divide by the temperature twice in front of the sum. The scores are divided by it once, so their derivative is too.")
+
 
 exercise = Exercise(
     reference=reference.lookup_gradient,

@@ -1,9 +1,11 @@
 """The lookup in which every key has a say."""
 
 import math
+from functools import partial
 
 import torch
 from torch import tensor
+from torch.nn.functional import normalize, one_hot
 
 from utils.attention import reference
 
@@ -60,6 +62,9 @@ def nan_replaced(query, key, value, temperature=1.0, mask=None):
 but = replacing(in_steps)
 mistakes = Mistakes()
 
+def lowest_and_no_more(scores, mask=None):
+    return (scores if mask is None else scores.masked_fill(~mask, torch.finfo(scores.dtype).min)).softmax(-1)
+
 def turned(key):
     return key.permute(*reversed(range(key.dim())))
 
@@ -92,7 +97,7 @@ mistakes.add("mask_added", but(weigh=wrong.mask_added),
     "Adding True adds one to a score: the hidden keys still have a say. What score has the weight zero?")
 mistakes.add("empty_row_is_nan", but(weigh=wrong.empty_row_is_nan),
     "A query that may attend to nothing gets NaN. Give it zeros: nothing was found.")
-mistakes.add("empty_row_is_the_mean", but(weigh=wrong.empty_row_is_the_mean),
+mistakes.add("empty_row_is_the_mean", but(weigh=lowest_and_no_more),
     "A query that may attend to nothing gets the mean of all values, hidden ones too. Give it zeros: nothing was found.")
 mistakes.add("first_two_axes_swapped", but(scores=lambda q, k, t: q @ k.transpose(0, 1) / t),
     "Your keys are transposed over the first two axes. There may be batch axes in front: swap the last two.")
@@ -139,6 +144,88 @@ def scores_filled_in_place(query, key, value, temperature=1.0, mask=None):
     query /= temperature
     return in_steps(query, key, value, mask=mask)
 
+# Common ones together, and some that are rarer
+
+def hidden(scores, mask, low=-math.inf):
+    return scores if mask is None else scores.masked_fill(~mask, low)
+
+def low_and_taken_out(scores, mask=None):
+    return wrong.right(scores) if mask is None else hidden(scores, mask, -1e9).softmax(-1) * mask
+
+def low_score_added(scores, mask=None):
+    return (scores if mask is None else scores + ~mask * -1e9).softmax(-1)
+
+def infinity_added(scores, mask=None):
+    return (scores if mask is None else scores + mask.log()).softmax(-1).nan_to_num(0)
+
+def only_empty_rows(scores, mask=None):
+    return wrong.right(scores) if mask is None else wrong.right(scores) * mask.any(-1, keepdim=True)
+
+def overflows_after_the_mask(scores, mask=None):
+    exps = hidden(scores, mask).exp()
+    return exps / exps.sum(-1, keepdim=True)
+
+def best_key_only(scores, mask=None):
+    scores = hidden(scores, mask)
+    return one_hot(scores.argmax(-1), scores.size(-1)).to(scores.dtype)
+
+def mask_decides_once(scores, mask=None):
+    return scores.softmax(-1) if mask is None else hidden(scores, mask).softmax(-1) if mask.any() else scores * 0
+
+LOW = "Your low score is not low enough: where all visible scores are lower still, the hidden keys win. Which score is below every number?"
+mistakes.add("low_and_taken_out", but(weigh=low_and_taken_out), LOW)
+mistakes.add("low_and_the_mean", but(weigh=wrong.empty_row_is_the_mean),
+    LOW + " And a query that may attend to nothing gets a mean of what is hidden; give it zeros.")
+mistakes.add("low_score_added", but(weigh=low_score_added),
+    LOW + " And a query that may attend to nothing still shares out its vote among hidden keys; give it zeros.")
+mistakes.add("infinity_added", but(weigh=infinity_added),
+    "The values are right, but the row with nothing to see sends NaN back: an added minus infinity lets the gradient through. `masked_fill` does not, or give such a row harmless scores.")
+mistakes.add("only_empty_rows", but(weigh=only_empty_rows),
+    "A query that sees nothing gets zeros, and all others still see the hidden keys: hide these, one by one, before the softmax.")
+mistakes.add("overflows_after_the_mask", but(weigh=overflows_after_the_mask),
+    "Large scores overflow to infinity, and infinity over infinity is NaN; so is zero over zero. Your `softmax` of exercise 2.1 has a way around the first.")
+mistakes.add("overflow_replaced",
+    but(weigh=lambda scores, mask=None: overflows_after_the_mask(scores, mask).nan_to_num(0)),
+    "Large scores overflow, and you turn the NaN that follows into a weight of zero, for the best key, too. Your `softmax` of exercise 2.1 does not overflow.")
+mistakes.add("best_key_only", but(weigh=best_key_only),
+    "The best key answers alone, as in chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
+mistakes.add("nearest_value", lambda query, key, value, temperature=1.0, mask=None: value[(query @ key.mT).argmax(-1)],
+    "This is the nearest lookup of chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
+mistakes.add("root_of_width_instead", but(scores=lambda q, k, t: q @ k.mT / q.size(-1) ** 0.5),
+    "You divide by the square root of the width, whatever `temperature` says. Here the caller chooses: divide by the temperature alone.")
+mistakes.add("softmax_over_the_first_axis",
+    but(weigh=lambda scores, mask=None: hidden(scores, mask).softmax(0).nan_to_num(0)),
+    "Your weights sum to one over the first axis. They should sum to one over the keys, which are the last.")
+mistakes.add("softmax_over_the_second_axis",
+    but(weigh=lambda scores, mask=None: hidden(scores, mask).softmax(1).nan_to_num(0)),
+    "Axis 1 holds the keys only as long as there is no batch. Counted from the end it is always the last one.")
+mistakes.add("keys_not_turned", but(scores=lambda q, k, t: q @ k / t),
+    "A product of query (Tq, Dk) and key (Tk, Dk) does not fit: the keys need their last two axes swapped.")
+mistakes.add("lengths_divided_out", but(scores=lambda q, k, t: normalize(q, dim=-1) @ normalize(k, dim=-1).mT / t),
+    "You divide by the lengths of query and key. Here a score is their plain dot product, so a longer query asks more sharply.")
+mistakes.add("distances", but(scores=lambda q, k, t: -torch.cdist(q, k) / t),
+    "You score by distance. Here a score is the dot product of query and key.")
+mistakes.add("mask_decides_once", but(weigh=mask_decides_once),
+    "You ask whether the whole mask is empty. Each query has a row of its own in it, and any one of them may see nothing: NaN.")
+NAN_TOO = " And a query that may attend to nothing gets NaN instead of zeros."
+mistakes.add("every_axis_turned_and_nan", but(scores=lambda q, k, t: q @ turned(k) / t, weigh=wrong.empty_row_is_nan),
+    "`.T` turns all axes round. There may be batch axes in front: `.mT` swaps the last two." + NAN_TOO)
+mistakes.add("first_two_axes_swapped_and_nan",
+    but(scores=lambda q, k, t: q @ k.transpose(0, 1) / t, weigh=wrong.empty_row_is_nan),
+    "Your keys are transposed over the first two axes. There may be batch axes in front: swap the last two." + NAN_TOO)
+
+ON_THE_WAY = ("times_temperature", "temperature_ignored", "divided_by_root_of_width", "root_of_width_instead")
+for each in [each for each in mistakes if each.name in ON_THE_WAY]:  # what else is wrong with an answer that is begun
+    mistakes.add(f"{each.name}_and_nan", partial(each.program, weigh=wrong.empty_row_is_nan), each.sentence + NAN_TOO)
+for axis, place in ((0, "first"), (1, "second")):
+    mistakes.add(f"softmax_over_the_{place}_axis_and_nan",
+        but(weigh=lambda scores, mask=None, axis=axis: hidden(scores, mask).softmax(axis)),
+        f"You take the softmax over axis {axis}. Weights should sum to one over the keys, which are the last axis, whatever stands in front." + NAN_TOO)
+
+@mistakes.program("`if mask` asks whether a tensor is true, and one with many numbers is neither. Ask `if mask is not None`.")
+def truth_of_the_mask(query, key, value, temperature=1.0, mask=None):
+    return in_steps(query, key, value, temperature, mask if mask else None)
+
 
 ALL = ["query", "key", "value"]
 exercise = Exercise(
@@ -167,9 +254,13 @@ exercise = Exercise(
         Case("hidden keys with the largest scores",
             query=tensor([[50.0]]), key=tensor([[1.0], [9.0], [2.0], [9.0]]),
             value=tensor([[1.0], [2.0], [3.0], [8.0]]), mask=tensor([[True, False, True, False]])),
+        Case("the best key of each query is hidden",
+            query=tensor([[30.0], [-20.0]]), key=tensor([[1.0], [-9.0], [2.0], [9.0]]), value=normal(4, 3),
+            mask=tensor([[True, False, True, False], [True, False, True, False]])),
         Case("the visible scores are very low",
-            query=tensor([[1000.0]]), key=tensor([[-40.0], [0.5], [-41.0]]),
+            query=tensor([[2e5]]), key=tensor([[-4e5], [0.5], [-4.1e5]]),
             value=tensor([[1.0], [2.0], [5.0]]), mask=tensor([[True, False, True]])),
+        Case("nobody sees anything", **lookup(2, 4, 3, 2, mask=torch.zeros(2, 4, dtype=torch.bool))),
         Case("a single key", query=normal(2, 3), key=normal(1, 3), value=normal(1, 2), mask=tensor([[True], [False]])),
     ],
     variants=[with_einsum, query_by_query, with_torch, nan_replaced],

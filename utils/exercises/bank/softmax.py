@@ -22,9 +22,12 @@ def nothing(scores, dim):
 def total(exps, dim):
     return exps.sum(dim, keepdim=True)
 
-def in_steps(scores, dim=-1, subtracted=highest, divided_by=total):
-    exps = torch.exp(scores - subtracted(scores, dim))
-    return exps / divided_by(exps, dim)
+def exponentials(scores, dim):
+    return torch.exp(scores)
+
+def in_steps(scores, dim=-1, subtracted=highest, shared=exponentials, divided_by=total):
+    shares = shared(scores - subtracted(scores, dim), dim)
+    return shares / divided_by(shares, dim)
 
 
 # Right, and written differently
@@ -107,6 +110,53 @@ def changes_the_scores(scores, dim=-1):
 mistakes.add("made_from_numbers", lambda scores, dim=-1: torch.from_numpy(scores.detach().softmax(dim).numpy()),
     "The weights are right, but no gradient reaches `scores`: detach, item, numpy or a new tensor made from numbers cut the graph.")
 
+mistakes.add("one_sum_for_all", but(divided_by=lambda exps, dim: exps.sum()),
+    "You divide by the sum of all exponentials. Each row along `dim` shares out a vote of its own: sum along `dim`.")
+mistakes.add("both_lost_their_axis",
+    but(subtracted=lambda scores, dim: scores.amax(dim), divided_by=lambda exps, dim: exps.sum(dim)),
+    "Your maximum and your sum lose the axis they are taken over, so rows meet the numbers of other rows. `keepdim=True` keeps it.")
+mistakes.add("sum_along_the_last", but(divided_by=lambda exps, dim: total(exps, -1)),
+    "You take the maximum along `dim` and the sum along the last axis. Both belong to `dim`.")
+mistakes.add("maximum_along_the_last", but(subtracted=lambda scores, dim: scores.amax(-1, keepdim=True)),
+    "You take the sum along `dim` and the maximum along the last axis. What is subtracted has to be the same for all scores that share a vote.")
+mistakes.add("subtracts_the_mean", but(subtracted=lambda scores, dim: scores.mean(dim, keepdim=True)),
+    "Subtracting the mean leaves exponents that may be large, and a mean is lost where one score is minus infinity. Which number makes every exponent zero or less?")
+mistakes.add("subtracts_the_smallest", but(subtracted=lambda scores, dim: scores.amin(dim, keepdim=True)),
+    "Subtracting the smallest score makes every exponent larger or leaves it large. Which number makes every exponent zero or less?")
+mistakes.add("not_subtracted_below",
+    lambda scores, dim=-1: torch.exp(scores - highest(scores, dim)) / total(torch.exp(scores), dim),
+    "You subtract above the line and not below it. Numerator and denominator need the same exponentials.")
+mistakes.add("absolute_values", lambda scores, dim=-1: scores.abs() / total(scores.abs(), dim),
+    "Absolute values make the worst match as heavy as the best. Take something that is positive and grows with the score, for negative ones, too.")
+mistakes.add("positive_parts", lambda scores, dim=-1: scores.relu() / total(scores.relu(), dim),
+    "Whatever is below zero gets the weight zero, and a row of such scores has nothing to share. The exponential is positive everywhere.")
+mistakes.add("squares", lambda scores, dim=-1: scores**2 / total(scores**2, dim),
+    "A square takes a large negative score for a good match. The exponential grows with the score everywhere.")
+mistakes.add("distances_from_the_smallest", but(
+    subtracted=nothing, shared=lambda scores, dim: scores - scores.amin(dim, keepdim=True)),
+    "You shift the scores so that none is negative, and then divide. A weight is in proportion to the exponential of its score.")
+mistakes.add("nan_replaced", lambda scores, dim=-1: torch.nan_to_num(torch.exp(scores) / total(torch.exp(scores), dim)),
+    "You replace NaN after it has happened, and the best score has lost its vote. Adding the same number to every score changes no weight: which number helps?")
+mistakes.add("powers_of_two", but(shared=lambda scores, dim: torch.exp2(scores)),
+    "Your weights are in proportion to powers of two. Take those of e: `torch.exp`.")
+mistakes.add("winner_takes_all", lambda scores, dim=-1: (scores == highest(scores, dim)).to(scores.dtype),
+    "The best score has the whole vote. In a softmax every score has a share: the exponential of it, over the sum.")
+mistakes.add("opposite_sign", lambda scores, dim=-1: reference.softmax(-scores, dim),
+    "Your weights fall as the scores grow. Mind the sign in the exponent: score minus maximum.")
+mistakes.add("in_64_bits", lambda scores, dim=-1: but(subtracted=nothing)(scores.double(), dim).to(scores.dtype),
+    "64 bits only overflow a little later. Adding the same number to every score changes no weight: which number helps?")
+mistakes.add("standardised", lambda scores, dim=-1: reference.softmax(
+    (scores - scores.mean(dim, keepdim=True)) / scores.std(dim, keepdim=True), dim),
+    "You divide the scores by their spread, and that changes the weights. Subtracting is allowed, dividing is not.")
+mistakes.add("without_maximum_from_numpy",
+    lambda scores, dim=-1: torch.from_numpy((scores.detach().exp() / total(scores.detach().exp(), dim)).numpy()),
+    "Large scores overflow, and no gradient comes through numpy. `torch.exp` keeps the graph; and adding the same number to every score changes no weight.")
+
+@mistakes.program("The difference of two scores of minus infinity is NaN. Compare each score with the largest one only.")
+def by_pairs(scores, dim=-1):
+    scores = scores.movedim(dim, -1)
+    return (1 / torch.exp(scores[..., None, :] - scores[..., :, None]).sum(-1)).movedim(-1, dim)
+
 
 exercise = Exercise(
     reference=reference.softmax,
@@ -120,6 +170,7 @@ exercise = Exercise(
         Case("a batch, along its first axis", scores=normal(2, 3, 5), dim=0),
         Case("64-bit numbers", scores=normal(3, 4, dtype=torch.float64), grad=["scores"]),
         Case("scores in the thousands", scores=normal(3, 4, scale=1000)),
+        Case("scores of some hundreds", scores=normal(2, 4, shift=300)),
         Case("one row high above the other", scores=tensor([[1000.0, 1001.0], [-1000.0, -1001.0]])),
         Case("a score of minus infinity", scores=tensor([[0.5, -math.inf, 1.5]])),
         Case("a single score", scores=normal(4, 1)),
