@@ -221,11 +221,11 @@ predict.score()
 # | chapter | minutes | what changes |
 # |---|---|---|
 # | [01 Dictionaries](01_dictionaries.ipynb) | 55 | exact lookup becomes a matrix product; the nearest key answers any query |
-# | [02 Soft lookup](02_soft_lookup.ipynb) | 120 | every key answers, in proportion to its match: gradients flow |
+# | [02 Soft lookup](02_soft_lookup.ipynb) | 105 | every key answers, in proportion to its match: gradients flow |
 # | [03 A dictionary that learns](03_a_dictionary_that_learns.ipynb) | 89 | keys and values start as random numbers, or are computed from an input |
 # | [04 The bottleneck](04_the_bottleneck.ipynb) | 90 | a recurrent network without a lookup: what is far, and what does not fit |
 # | [05 Bahdanau attention](05_bahdanau_attention.ipynb) | 105 | a decoder asks the encoder's states at every step |
-# | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 115 | the match becomes a product; every position of a sequence asks, several times at once |
+# | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 135 | the match becomes a product; every position of a sequence asks, several times at once |
 # | [07 Layer thirteen](07_layer_thirteen.ipynb) | 145 | a late layer asks what the first one knew; what carries it there, and what does not |
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
 
