@@ -150,7 +150,7 @@ one_hot = check("one_hot", one_hot)
 
 # %% [markdown]
 # The dot product of two one-hot vectors is 1 when they are the same word, and 0 otherwise. So all the comparisons of a scan are one
-# matrix product: queries (Tq, N), for N words, times keys (N, Tk). (`.mT` turns a matrix over: rows become columns.) Take three entries, stored in a different order, and ask for two
+# matrix product: queries (Tq, N), for N words, times keys (Tk, N), turned over to (N, Tk). (`.mT` turns a matrix over: rows become columns.) Take three entries, stored in a different order, and ask for two
 # words.
 
 # %%
@@ -280,7 +280,7 @@ claim("721 directions, six answers", len(answers.unique(dim=0)) == 6)
 # Move one entry of x at a time, one step ahead and one step behind, and divide the change by the distance between the two: the *central difference*. `x` may have any shape, or be a single number without an axis. The result has the shape and the type of x; the checks use 64-bit numbers (`torch.float64`).
 #
 # <details><summary>Hint 1</summary>Work on copies, <code>x.clone()</code>: whoever called you still needs x.</details>
-# <details><summary>Hint 2</summary>A flat view counts the entries of any shape: <code>for i in range(x.numel())</code>, and <code>slope.view(-1)[i] = …</code></details>
+# <details><summary>Hint 2</summary>A flat view counts the entries of any shape: <code>for i in range(x.numel())</code>, and <code>slope.view(-1)[i] = …</code> (of tensors that lie in order, as fresh ones do)</details>
 # <details><summary>Hint 3</summary>From x − step to x + step is a distance of two steps.</details>
 
 # %% exercise="numerical_gradient"

@@ -60,7 +60,7 @@ plots.entries(words, answer.abs());
 # at most near 1 and the softmax soft at the start. (Chapter 06 has more on this.)
 #
 # ### Exercise 3.1 · A dictionary of parameters  (10 minutes, about 5 lines)
-# `nn.Parameter(tensor)` marks a tensor as one to be learned. Two of them, and the lookup you know, scaled by √d_query. Draw their numbers anew at each call: who builds a dictionary chooses the seed.
+# `nn.Parameter(tensor)` marks a tensor as one to be learned. Two of them, and the lookup you know, scaled by √d_query. Draw their numbers anew for every dictionary that is built, and leave the seed to whoever builds it.
 #
 # <details><summary>Hint 1</summary>In <code>__init__</code> two of them, <code>self.key</code> and <code>self.value</code>. Which shape has a row for each slot? <code>torch.randn</code> makes the numbers; what goes <em>into</em> <code>nn.Parameter</code> may be scaled.</details>
 # <details><summary>Hint 2</summary>In <code>forward</code> a query row meets every key: <code>query @ self.key.mT</code> is (B, slots).</details>
@@ -196,7 +196,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So here learned keys were *not needed*: there are at least as many slots as words, and both numbers of a query matter. If we stopped here, we would have shown nothing about keys.
+# So here learned keys were *not needed*: random keys did as well. If we stopped here, we would have shown nothing about keys.
 #
 # ## When most of the numbers do not matter
 #
@@ -317,7 +317,7 @@ predict.answer(
 # %% [markdown]
 # Two things to take from it.
 #
-# - **Symmetry.** Slots that are alike get the same gradient, take the same step, and so stay alike. This is why the numbers start at random: only then can slots become different.
+# - **Symmetry.** Slots that are alike get the same gradient, take the same step, and so stay alike. So they have to start with different numbers, and random ones are different.
 # - **Only the match counts.** "Keys are learned" is true in A because the query could not be; in a transformer both sides have a matrix.
 #
 # Why does B fail, when random keys sufficed for six words? The noise is a part of it, and not all: asked without the noise, the same random keys had .52 right instead of .29. (`python -m utils.told --list 03` lists the commands behind figures that the text tells and does not run.)

@@ -111,7 +111,7 @@ def habits() -> Measured:
 
 @told(
     HERE,
-    "Reversing helps with each of the three seeds, and leaves the cliff where it is: at five digits both have under a "
+    "Reversing helps with each of the three seeds, and moves the cliff by less than a digit: at five digits both have under a "
     "tenth.",
     40,
     {
