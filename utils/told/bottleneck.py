@@ -111,8 +111,8 @@ def habits() -> Measured:
 
 @told(
     HERE,
-    "Reversing helps with each of the three seeds, and moves the cliff by less than a digit: at five digits both have under a "
-    "tenth.",
+    "Reversing helps with each of the three seeds, and moves the cliff by less than a digit: at five digits both "
+    "have under a tenth.",
     40,
     {
         "as written, four digits": (0.05, 0.45),
