@@ -117,7 +117,7 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 #
 # Three things that a check looks at besides the result: what your code passes back in a gradient, so compute with PyTorch and not with NumPy; the tensors that it was given,
 # which should stay as they are; and that the answer is your own. PyTorch and what you wrote yourself will do, but the course's `utils` will not, because it is not
-# there when a notebook is graded.
+# there when a notebook is graded, in a class say.
 #
 # Say somebody is asked to double a number, and writes this:
 

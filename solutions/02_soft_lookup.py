@@ -1118,7 +1118,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So room is not the exponential's merit: whatever is steep has it. What is its merit, then? Add 5 to three scores, then make three scores ten times as large:
+# So room is not the exponential's merit: whatever is steep has it. What is its merit, then? Add 5 to three scores, then make them twice as large:
 
 # %%
 three = torch.tensor([1.0, 0.5, -1.0])
@@ -1180,3 +1180,5 @@ predict.score()
 # - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): the dot product, with √d as temperature.
 # - Hopfield 1982, [Neural networks and physical systems with emergent collective computational abilities](https://doi.org/10.1073/pnas.79.8.2554): asking again with the answer.
 # - Ramsauer et al. 2021, [Hopfield networks is all you need](https://arxiv.org/abs/2008.02217): the same with a softmax, and how many patterns it keeps apart.
+#
+# Next: [03 A dictionary that learns](03_a_dictionary_that_learns.ipynb), where keys and values start as random numbers.

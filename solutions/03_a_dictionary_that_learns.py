@@ -607,7 +607,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# **Keys that turn slowly.** The same step turns a key that is ten times as long by a tenth of the angle. So compare starts whose keys turn equally fast. As fast as usual: sharp start with the *large* step, which is ten times as large for keys ten times as long. A tenth as fast: *soft* start with a tenth of the small step.
+# **Keys that turn slowly.** The same step turns a key that is ten times as long by a tenth of the angle. So compare starts whose keys turn equally fast. As fast as usual: sharp start with the *large* step. (Queries ten times as long do what keys would do that are ten times as long and take steps ten times as large. By its scores this pair differs in two things, as said above; by the angle of its keys, in the start alone.) A tenth as fast: *soft* start with a tenth of the small step.
 
 # %%
 slowly = learn("soft start, a tenth of the step", lambda: eight_slots(10), scale=0.1)[1].mean()
@@ -832,7 +832,7 @@ predict.score()
 # - Keys and values can start as random numbers and be learned from a loss alone, since a soft lookup passes gradients to both.
 # - Learned keys matter when most of the state does not. Where all of it does, random keys did as well here.
 # - Only the match counts: learning the query map instead of the keys also works.
-# - Starts matter: slots that are alike stay alike, and a random start that is sharp chooses by noise, and learns less in the same time.
+# - Starts matter: slots that are alike stay alike, and a random start that is sharp learns less in the same time (because it is sharp about noise, as a part called Further shows).
 # - Two runs that differ in two things cannot say which of them it was. Change one by itself, over several seeds.
 # - With query, key and value computed by three maps, the dictionary is built anew from each input, and the maps are what is learned.
 #
@@ -853,3 +853,5 @@ predict.score()
 # - Sukhbaatar et al. 2015, [End-to-end memory networks](https://arxiv.org/abs/1503.08895): a soft memory read several times.
 # - Lample et al. 2019, [Large memory layers with product keys](https://arxiv.org/abs/1907.05242): a learned dictionary with a million slots.
 # - Vaswani et al. 2017, [Attention is all you need](https://arxiv.org/abs/1706.03762): the three maps, many times over.
+#
+# Next: [04 The bottleneck](04_the_bottleneck.ipynb), what a network does without a lookup.

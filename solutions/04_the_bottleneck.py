@@ -158,7 +158,7 @@ gradient_by_distance = check("gradient_by_distance", gradient_by_distance)
 # The plain network (**RNN**) makes its whole state anew at every step. Two others have **gates**: numbers between 0 and 1, one for each number of the state, which a sigmoid computes from the input and the state before.
 #
 # - In a **GRU** (gated recurrent unit) the *update gate* z says how much of the old state is kept: $h_t = z\,h_{t-1} + (1 - z)\,\text{new}$.
-# - An **LSTM** (long short-term memory) has a second state, the cell, and a *forget gate* f says how much of it is kept: $c_t = f\,c_{t-1} + i\,\text{new}$. A third gate decides what of the cell is shown as $h_t$.
+# - An **LSTM** (long short-term memory) has a second state, the cell, and a *forget gate* f says how much of it is kept, an *input gate* i how much of the new is added: $c_t = f\,c_{t-1} + i\,\text{new}$. A third gate decides what of the cell is shown as $h_t$.
 
 
 # %%
@@ -454,6 +454,8 @@ claim("no number that is tested was learned from", not any(pair.about in learned
 #
 # **The encoder** is two GRUs, one that reads from left to right and one that reads from right to left. Their two last states, side by side, go through a linear layer and tanh, and that gives *one vector*, the **context**: $c = \tanh(W[h_\rightarrow; h_\leftarrow] + b)$. It is also the decoder's first state.
 #
+# (In the chapters before, the context was what a lookup had found. Here nothing is looked up: it is this vector, for every word.)
+#
 # **The decoder** is a GRU that makes one step for each German word. At every step it gets the embedding of the word before, its own state, and the context, which is always the same. Before the first word stands START, and when it writes END, the sentence is over.
 #
 # **Training differs from writing.** In training, the decoder is given the *right* word before at every step, whatever it would have written itself: this is called **teacher forcing**. So each step has one question with a known answer, which word comes next, and the loss is the mean of −log of the probability that the right one is given (`models.translation_loss`). When it writes, nobody knows the right words: it takes the likeliest word at each step and goes on from that, so a mistake is carried on.
@@ -673,3 +675,5 @@ predict.score()
 # - Cho et al. 2014, [On the properties of neural machine translation](https://arxiv.org/abs/1409.1259): the curve over length.
 # - Sutskever, Vinyals and Le 2014, [Sequence to sequence learning with neural networks](https://arxiv.org/abs/1409.3215): the reversed source, and no difficulty with long sentences.
 # - Jozefowicz, Zaremba and Sutskever 2015, [An empirical exploration of recurrent network architectures](https://proceedings.mlr.press/v37/jozefowicz15.html): gates that start open.
+#
+# Next: [05 Bahdanau attention](05_bahdanau_attention.ipynb), where the decoder asks at every step.

@@ -952,3 +952,5 @@ predict.score()
 # - Luong, Pham and Manning 2015, [Effective approaches to attention-based neural machine translation](https://arxiv.org/abs/1508.04025): other scores, and the new state asks.
 # - Jain and Wallace 2019, [Attention is not explanation](https://arxiv.org/abs/1902.10186), and Wiegreffe and Pinter 2019, [Attention is not not explanation](https://arxiv.org/abs/1908.04626): what weights tell.
 # - Wu et al. 2016, [Google's neural machine translation system](https://arxiv.org/abs/1609.08144): beams, and how to compare lengths.
+#
+# Next: [06 Queries, keys and values](06_queries_keys_and_values.ipynb), where every position asks.

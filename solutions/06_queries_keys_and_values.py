@@ -1159,3 +1159,5 @@ predict.score()
 # - Su et al. 2021, [RoFormer](https://arxiv.org/abs/2104.09864): rotary position embedding.
 # - Press et al. 2021, [Train short, test long](https://arxiv.org/abs/2108.12409): ALiBi.
 # - Haviv et al. 2022, [Transformer language models without positional encodings still learn positional information](https://arxiv.org/abs/2203.16634).
+#
+# Next: [07 Layer thirteen](07_layer_thirteen.ipynb), what a deep network loses on the way.

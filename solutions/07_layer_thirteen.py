@@ -1180,3 +1180,5 @@ predict.score()
 # - Pagliardini et al. 2024, [DenseFormer](https://arxiv.org/abs/2402.02622), and Kimi Team 2026, [Attention Residuals](https://arxiv.org/abs/2603.15031): layers that look back.
 # - Ba, Kiros and Hinton 2016, [Layer normalization](https://arxiv.org/abs/1607.06450).
 # - McCloskey and Cohen 1989, [Catastrophic interference in connectionist networks](https://doi.org/10.1016/S0079-7421(08)60536-8): the other forgetting.
+#
+# Next: [08 Deep attention models](08_deep_attention_models.ipynb), where both are put together.
