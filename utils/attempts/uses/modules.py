@@ -148,7 +148,10 @@ def _score_start(score_vector: Any) -> dict[str, str]:
 
 
 def precomputed_keys(attempt: Callable, key: Tensor, **parameters: Tensor) -> Any:
-    """What it returns for an attention that has the given W_q, W_k and score_vector, and the key."""
+    """What it returns for an attention that has the given W_q, W_k and score_vector, and the key.
+
+    It is asked for other keys before, of which nothing may stay behind.
+    """
     (d_hidden, d_query), d_key = parameters["W_q"].shape, parameters["W_k"].size(1)
     holder = _Holder(attempt, d_query, d_key, d_hidden)
     given = {f"attention.{name}": value for name, value in _as_parameters(parameters).items()}
@@ -167,6 +170,7 @@ class _Holder(nn.Module):
         self.program, self.attention = program, _Attention(d_query, d_key, d_hidden)
 
     def forward(self, key: Tensor) -> Any:
+        self.program(self.attention, 1 - key)
         return self.program(self.attention, key)
 
 

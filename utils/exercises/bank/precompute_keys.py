@@ -69,6 +69,12 @@ mistakes.add("an_axis_too_many", lambda attention, key: attention.W_k(key)[:, No
     "Your result has the axis for the queries already. Leave that to the sum: (B, Tk, d_hidden).")
 mistakes.add("the_map_itself", lambda attention, key: attention.W_k.weight,
     "Your result is the attention's matrix. Apply it to the keys.")
+@mistakes.program("Your keys stay on the attention, so the next sentence gets those of the first. In advance means once for each sentence: compute them from the `key` that is given.")
+def kept_for_ever(attention, key):
+    if not hasattr(attention, "kept"):
+        attention.kept = attention.W_k(key)
+    return attention.kept
+
 mistakes.add("detached", lambda attention, key: attention.W_k(key).detach(),
     "Your numbers are right, but no gradient comes through (no_grad, detach). Computed once is not computed without learning: the map is trained through this.")
 mistakes.add("map_detached", lambda attention, key: F.linear(key, attention.W_k.weight.detach()),
