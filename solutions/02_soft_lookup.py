@@ -850,7 +850,7 @@ claim("with as many numbers as the soft lookup it reads most of them", wide_shar
 claim("and all of them when the query is the key itself", exact_share == 1)
 
 # %% [markdown]
-# At equal storage, most of the gap is gone. With fewer numbers than it has keys to hold, the matrix cannot keep them apart.
+# At equal storage, most of the gap is gone.
 #
 # ## Further · Noise or blending?  (5 minutes)
 #
@@ -1118,7 +1118,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So room is not the exponential's merit: whatever is steep has it. What is its merit, then? Add 5 to three scores, then make them twice as large:
+# So room is not the exponential's merit: whatever is steep has it. What is its merit, then? Take three scores, add 5 to each of them, or double them:
 
 # %%
 three = torch.tensor([1.0, 0.5, -1.0])

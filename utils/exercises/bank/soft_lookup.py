@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 from torch import tensor
-from torch.nn.functional import normalize, one_hot
+from torch.nn.functional import normalize
 
 from utils.attention import reference
 
@@ -161,14 +161,6 @@ def infinity_added(scores, mask=None):
 def only_empty_rows(scores, mask=None):
     return wrong.right(scores) if mask is None else wrong.right(scores) * mask.any(-1, keepdim=True)
 
-def overflows_after_the_mask(scores, mask=None):
-    exps = hidden(scores, mask).exp()
-    return exps / exps.sum(-1, keepdim=True)
-
-def best_key_only(scores, mask=None):
-    scores = hidden(scores, mask)
-    return one_hot(scores.argmax(-1), scores.size(-1)).to(scores.dtype)
-
 def mask_decides_once(scores, mask=None):
     return scores.softmax(-1) if mask is None else hidden(scores, mask).softmax(-1) if mask.any() else scores * 0
 
@@ -182,13 +174,6 @@ mistakes.add("infinity_added", but(weigh=infinity_added),
     "The values are right, but the row with nothing to see sends NaN back: an added minus infinity lets the gradient through. `masked_fill` does not, or give such a row harmless scores.")
 mistakes.add("only_empty_rows", but(weigh=only_empty_rows),
     "A query that sees nothing gets zeros, and all others still see the hidden keys: hide these, one by one, before the softmax.")
-mistakes.add("overflows_after_the_mask", but(weigh=overflows_after_the_mask),
-    "Large scores overflow to infinity, and infinity over infinity is NaN; so is zero over zero. Your `softmax` of exercise 2.1 has a way around the first.")
-mistakes.add("overflow_replaced",
-    but(weigh=lambda scores, mask=None: overflows_after_the_mask(scores, mask).nan_to_num(0)),
-    "Large scores overflow, and you turn the NaN that follows into a weight of zero, for the best key, too. Your `softmax` of exercise 2.1 does not overflow.")
-mistakes.add("best_key_only", but(weigh=best_key_only),
-    "The best key answers alone, as in chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
 mistakes.add("nearest_value", lambda query, key, value, temperature=1.0, mask=None: value[(query @ key.mT).argmax(-1)],
     "This is the nearest lookup of chapter 01. Here every key answers, in proportion to its weight: a softmax, then a product with `value`.")
 mistakes.add("root_of_width_instead", but(scores=lambda q, k, t: q @ k.mT / q.size(-1) ** 0.5),
@@ -203,18 +188,13 @@ mistakes.add("keys_not_turned", but(scores=lambda q, k, t: q @ k / t),
     "A product of query (Tq, Dk) and key (Tk, Dk) does not fit: the keys need their last two axes swapped.")
 mistakes.add("lengths_divided_out", but(scores=lambda q, k, t: normalize(q, dim=-1) @ normalize(k, dim=-1).mT / t),
     "You divide by the lengths of query and key. Here a score is their plain dot product, so a longer query asks more sharply.")
-mistakes.add("distances", but(scores=lambda q, k, t: -torch.cdist(q, k) / t),
-    "You score by distance. Here a score is the dot product of query and key.")
 mistakes.add("mask_decides_once", but(weigh=mask_decides_once),
     "You ask whether the whole mask is empty. Each query has a row of its own in it, and any one of them may see nothing: NaN.")
 NAN_TOO = " And a query that may attend to nothing gets NaN instead of zeros."
 mistakes.add("every_axis_turned_and_nan", but(scores=lambda q, k, t: q @ turned(k) / t, weigh=wrong.empty_row_is_nan),
     "`.T` turns all axes round. There may be batch axes in front: `.mT` swaps the last two." + NAN_TOO)
-mistakes.add("first_two_axes_swapped_and_nan",
-    but(scores=lambda q, k, t: q @ k.transpose(0, 1) / t, weigh=wrong.empty_row_is_nan),
-    "Your keys are transposed over the first two axes. There may be batch axes in front: swap the last two." + NAN_TOO)
 
-ON_THE_WAY = ("times_temperature", "temperature_ignored", "divided_by_root_of_width", "root_of_width_instead")
+ON_THE_WAY = ("temperature_ignored", "root_of_width_instead")
 for each in [each for each in mistakes if each.name in ON_THE_WAY]:  # what else is wrong with an answer that is begun
     mistakes.add(f"{each.name}_and_nan", partial(each.program, weigh=wrong.empty_row_is_nan), each.sentence + NAN_TOO)
 for axis, place in ((0, "first"), (1, "second")):
