@@ -394,7 +394,7 @@ claim("the weights change as computed by hand", torch.allclose(moved - hand_weig
 # For two keys the formula is short: $d\alpha_1 = \alpha_1 \alpha_2\,(ds_1 - ds_2)$, here ¾ · ¼ · 0.01. The product $\alpha_1 \alpha_2$ is
 # largest at ½ and ½, and it is zero when one key has all the weight: so a lookup that is nearly hard has no slope.
 #
-# In general $ds_j = k_j \cdot dq / T$. Multiply each $d\alpha_j$ with its value and add up. With the average key
+# In general $ds_j = k_j \cdot dq / T$. Multiply each $d\alpha_j$ with its value and add up. (The $d\alpha_j$ sum to zero, since there is one vote, so the context may be subtracted from each value.) With the average key
 # $\bar k = \sum_j \alpha_j k_j$ and the context $c$ (the average value) this becomes
 #
 # $$\frac{\partial c}{\partial q} = \frac{1}{T} \sum_j \alpha_j\, (v_j - c)\, (k_j - \bar k)^\top = \frac{1}{T}\,\mathrm{Cov}_\alpha(v, k),$$
@@ -636,8 +636,8 @@ def learned_width(seed, leave_one_out, start=1.0, steps=200):
 # %%
 found = {left: [learned_width(seed, left) for seed in range(3)] for left in (True, False)}
 for left, runs in found.items():
-    print("one left out           " if left else "all vote for themselves", end=": ")
-    print(", ".join(f"width {width:.3f}, error against the truth {error:.2f}" for width, error in runs))
+    print("one left out" if left else "all vote for themselves")
+    print("  " + "; ".join(f"width {width:.3f}, {error:.2f} off the truth" for width, error in runs))
 
 # %%
 honest, itself = found[True], found[False]
@@ -1022,7 +1022,7 @@ plots.pictures({name: each[:4] for name, each in shown.items()});
 #
 # Hopfield's network of 1982 is the linear memory once more: the sum of the outer products of each picture with itself (without the diagonal), read again and again,
 # with only the signs kept. It does badly with digits. Is that because half a picture is too little to ask with, or because of what digits are? Three
-# controls: ask with the whole clean picture; store random pictures; and turn the digits, all by *one* random pattern of signs, so that
+# controls: ask with the whole clean picture; store random pictures; and flip the signs of all digits by *one* random pattern, so that
 # each looks random while any two resemble each other as before.
 
 # %%
@@ -1072,7 +1072,7 @@ claim("and nearly all of a hundred random pictures", counted["random pictures", 
 
 # %% [markdown]
 # So the half is not what stops it: with the whole picture it fails as well. It is that digits resemble each other: of five pictures that do not, it reads most from
-# their noisy halves; five that look random and do, it loses. The soft lookup bears the resemblance better, and yet not without loss.
+# their noisy halves; five that look random and resemble each other, it loses. The soft lookup bears the resemblance better, and yet not without loss.
 #
 # ## Further · Why exponentials?  (5 minutes)
 #
@@ -1102,7 +1102,9 @@ functions = {
     "its eighth power": lambda score: score.relu() ** 8,
 }
 kept = {name: recall(weighed_by(function), 256, 16).mean().item() for name, function in functions.items()}
-print("of 256 pairs, read back whole:", {name: round(share, 2) for name, share in kept.items()})
+print("of 256 pairs, read back whole:")
+for name, share in kept.items():
+    print(f"{share:.2f}  {name}")
 
 # %%
 steep = min(kept["exponential, 0.1"], kept["its eighth power"])

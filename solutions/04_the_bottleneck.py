@@ -228,10 +228,11 @@ x = torch.randn(64, 101, 16)
 def reach(builds):
     """The gradient by distance, for networks built from the same seed."""
     curves = {}
+    print("size of the gradient at distance …")
     for name, build in builds.items():
         torch.manual_seed(0)
         curves[name] = gradient_by_distance(build().read, x)
-        print(f"{name:20}", "  ".join(f"distance {d}: {curves[name][d]:.1e}" for d in (0, 5, 20, 50, 100)))
+        print(f"{name:20}", "  ".join(f"{d}: {curves[name][d]:.1e}" for d in (0, 5, 20, 50, 100)))
     return curves
 
 

@@ -144,7 +144,7 @@ masked_softmax = check("masked_softmax", masked_softmax)
 # Now put both into a module with its three learned parts. The values stay as they are: what the decoder gets is a weighted sum of encoder states.
 #
 # ### Exercise 5.3 · Bahdanau attention  (12 minutes, about 8 lines)
-# `W_q` and `W_k` are linear maps without bias, `score_vector` is a parameter (d_hidden,). It starts small, which the check looks at: zeros as in the paper, or standard normal numbers over √d_hidden (up to three times as large passes). The mask is (B, Tk), one for all queries, or (B, Tq, Tk).
+# `W_q` and `W_k` are linear maps without bias, `score_vector` is a parameter (d_hidden,). It starts small, which the check looks at: zeros as in the paper, or standard normal numbers over √d_hidden (a standard deviation of up to 3/√d_hidden passes). The mask is (B, Tk), one for all queries, or (B, Tq, Tk).
 #
 # <details><summary>Hint 1</summary><code>nn.Linear(d_query, d_hidden, bias=False)</code>.</details>
 # <details><summary>Hint 2</summary>A mask (B, Tk) needs an axis for the queries: <code>mask[:, None]</code>. Without a mask, plain softmax.</details>
@@ -227,7 +227,7 @@ attention_decoder_step = check("attention_decoder_step", attention_decoder_step)
 # | **attention** | your attention, asked at every step | the subject of this chapter |
 # | fixed context | the encoder's summary, always the same | chapter 04; the paper notes that its model becomes this one when the context is fixed to the last state |
 # | uniform weights | the mean of the encoder's states | as wide as the attention's context: is it *choosing* that helps? |
-# | fixed context, wider | a summary of twice the width | over twice the parameters of the one with attention |
+# | fixed context, wider | everything twice as wide | over twice the parameters of the one with attention |
 
 # %%
 predict(
@@ -310,7 +310,7 @@ predict.answer(
 # %% [markdown]
 # ### What the comparison does not show
 #
-# - **Not "cannot".** At this budget. Trained more than five times as long, the wide one gets between .4 and .5 at ten digits and .1 to .15 at twelve (chapter 04); the curve still falls.
+# - **Not "cannot".** At this budget. Trained more than five times as long, the wide one gets about .5 at ten digits and .1 to .2 at twelve (chapter 04); the curve still falls.
 # - **One seed here.** With seeds 10, 20 and 30 the same cells gave .95, .98 and .99 at twelve digits with attention, and .00 for every control.
 # - **Number names are regular.** 33 English words and a few rules. A real language has many thousands, and the paper needed days on a GPU. What carries over is the shape of the curve.
 #
@@ -474,7 +474,7 @@ look_evenly = check("look_evenly", look_evenly)
 # %% [markdown]
 # ### First, networks whose needs are known
 #
-# An experiment should be tried where the answer is known. Here are three networks that write seven of nine words which they read, in another order. All look at the right word each time, with weights of nearly one, so their maps are the same. What differs is what they make of it: one ignores its context and knows every word from elsewhere; one needs every look; one knows those words that are called "und", and needs a look for the others.
+# An experiment should be tried where the answer is known. Here are three networks that write seven of nine words which they read, in another order. All look at the right word each time, with weights of nearly one, so their maps are the same. What differs is what they make of it: one ignores its context and knows every word from elsewhere (the right answers are built in); one needs every look; one knows those words that are called "und", and needs a look for the others.
 
 # %%
 def still_right(write, places, right):
@@ -509,7 +509,7 @@ claim("one that needs some looks loses those words alone", und_lost == 0 and oth
 # %% [markdown]
 # ### Now your network
 #
-# It writes word by word, so each step gets an attention of its own. At each step it is given the *right* words before (teacher forcing), so that one wrong word does not spoil those that follow. And words are counted, not names: a name is lost with a single wrong word, so by names whatever occurs often would seem to be needed most.
+# It writes word by word, so each step gets an attention of its own. At each step it is given the *right* words before (teacher forcing), so that one wrong word does not spoil those that follow. And words are counted, not names: a name is lost with a single wrong word, so if names were counted, any frequent word would seem to be needed most.
 
 
 # %%
@@ -916,7 +916,7 @@ claim("with attention over 90 % of the sentences held out come out right", share
 # | attention | 39.7 | 32.6 | 24.5 | 15.5 | 26.3 |
 # | fixed context | 27.5 | 19.8 | 13.3 | 8.1 | 15.5 |
 #
-# (Our own run, one seed. It has no command, since these files do not come with the course. Sentences from 15 words on are longer than any in training.) Attention is ahead at every length, by 7 to 13 points. Its curve is not flat any more: longer sentences are harder for it, too. But it keeps more than the other: of its BLEU at up to 8 words 39 % are left at 18 and more, and of the fixed context's 29 %.
+# (Our own run, one seed. It has no command, since these files do not come with the course. Sentences from 15 words on are longer than any in training.) Attention is ahead at every length, by 7 to 13 points. Its curve is not flat any more: longer sentences are harder for it, too. But it keeps more than the other: of its BLEU at up to 8 words 39 % is left at 18 and more, and of the fixed context's 29 %.
 #
 # Two more corpora come with the course: `data.number_names("fr")`, and `data.dates()`, which writes dates from twenty languages in one form, character by character.
 
@@ -927,7 +927,7 @@ claim("with attention over 90 % of the sentences held out come out right", share
 # - The additive score needs its tanh: without it the query would fall out of the softmax.
 # - At equal budget the length curve becomes flat; a fixed context falls off a cliff; a wider one and uniform weights do so a little later.
 # - Alignments are learned from the loss alone; they cross where the languages do.
-# - A weight shows where the network looked. Whether it needs that look, an even look shows; whether the look has an effect, one that is pointed elsewhere.
+# - A weight shows where the network looked. An even look shows whether it needs that look, and one pointed elsewhere whether the look has an effect.
 # - Project the keys once.
 
 # %%

@@ -359,7 +359,7 @@ claim("it takes what the sum takes, and gives tensors of the same shapes", shape
 #
 # In chapter 05 a decoder asked an encoder: the queries came from one sequence, keys and values from another. That is called **cross-attention**. Nothing in the lookup needs two sequences. Let queries, keys and values all come from *one*: **self-attention**. Chapter 03 rebuilt its dictionary from every input; now each entry of that dictionary also asks.
 #
-# The six words, once more. Each asks with its own key, made four times as long: a sharp question.
+# The six colour words of chapter 01, once more. Each asks with its own key, made four times as long: a sharp question.
 
 # %%
 words, place, colour = data.small_dictionary()
@@ -428,7 +428,7 @@ claim(
 # | recurrent layer | n · d² | n | n steps |
 # | self-attention | n² · d | 1 | 1 step |
 #
-# (As in their table 1, the maps $W_q$ to $W_o$ are left out; they add some n · d².) A recurrent state $h_t$ needs $h_{t-1}$, so it has to wait. A context needs none of the other contexts: every row can be computed by itself, and so all of them at once. In training, where the whole text is there, a GPU can work on all of them at the same time. (In *writing* it does not help: the next word is not there before it has been written. Chapter 08 comes back to this.)
+# (As in their table 1, the maps of attention are left out: the three that you know, and a fourth that comes below. They add 4 n · d², and the recurrent layer's own input map is counted here.) A recurrent state $h_t$ needs $h_{t-1}$, so it has to wait. A context needs none of the other contexts: every row can be computed by itself, and so all of them at once. In training, where the whole text is there, a GPU can work on all of them at the same time. (In *writing* it does not help: the next word is not there before it has been written. Chapter 08 comes back to this.)
 
 # %%
 x = torch.randn(1, 300, 64)
@@ -487,8 +487,8 @@ claim("at n = d = 64 both take the same", attends[2] == recurs[2])
 # %%
 predict.answer(
     "four times",
-    "because each of twice as many positions asks twice as many. So self-attention takes less than a recurrent "
-    "layer where the sequence is shorter than its width, and far more for a whole book.",
+    "because each of twice as many positions asks twice as many. So, its maps aside, self-attention takes less "
+    "than a recurrent layer where the sequence is shorter than its width, and far more for a whole book.",
 )
 
 # %% [markdown]
@@ -788,14 +788,14 @@ claim(
 # %% [markdown]
 # ### Rotated: queries and keys
 #
-# There is another way. Leave the word as it is, and *turn* its query and its key by an angle that grows with its position. A product of two vectors depends on the angle between them. Turn both by the same angle, and it stays what it was; turn one further than the other, and it changes by the difference. So the score knows how far apart two words stand, and nothing
+# There is another way. Leave the word as it is, and *turn* its query and its key by an angle that grows with its position. A product of two vectors depends on the angle between them. Turn both by the same angle, and it stays what it was; turn one further than the other, and the angle changes by the difference, and the product with it. So the score knows how far apart two words stand, and nothing
 # else of where. This is **rotary** position embedding (Su et al. 2021), and most language models of today have it.
 
 # %%
 plots.rotary_pair(torch.tensor([1.0, 0.2]), torch.tensor([1.0, -0.1]), places=[(2, 1), (5, 4), (5, 1)]);
 
 # %% [markdown]
-# *A query and a key with two numbers each, as they are (dashed) and turned by half a radian for each position (thick). Left and middle: query and key have turned by different amounts, and the angle between them is the same, because the query stands one position behind the key in both. So is the product. Right: four positions apart, another angle, another product.*
+# *A query and a key with two numbers each, as they are (dashed) and turned by half a radian for each position (thick). From left to middle both turn further by the same amount, and the angle between them stays, because the query stands one position after the key in both. So is the product. Right: four positions apart, another angle, another product.*
 #
 # In a plane, (a, b) turned by the angle φ is (a cos φ − b sin φ, a sin φ + b cos φ). By hand: (1, 0) turned by a right angle, with cosine 0 and sine 1, is (0, 1).
 #
@@ -961,9 +961,9 @@ claim("rotated, it does", moved > 1e-3)
 #
 # **Learned positions.** Nobody has to choose sines: let each position have a vector of parameters, which is added and trained like an embedding. GPT-2 and BERT do so. A vector beyond the trained length has never been trained.
 #
-# **Relative positions.** Add a number to each *score* that depends on nothing but the distance i − j, and learn one for each distance (Raffel et al. 2020, in T5; Shaw et al. 2018 add vectors to the keys). Distances beyond the longest trained one share its number.
+# **Relative positions.** Add a number to each *score* that depends on nothing but the distance i − j, and learn one for each distance (Raffel et al. 2020, in T5, where far distances share one for a range; Shaw et al. 2018 add vectors to the keys). Distances beyond the longest trained one share its number.
 #
-# **ALiBi** (Press et al. 2021): learn nothing, and subtract from each score the distance times a slope, which is fixed for each head. Near words get a start; far ones are not hidden.
+# **ALiBi** (Press et al. 2021): learn nothing, and subtract from each score the distance times a slope, which is fixed for each head. Near words get a head start; far ones are not hidden.
 
 
 # %%
@@ -1115,7 +1115,7 @@ found["without, vectors shifted"] = share_right(*trained(shifted, 8, "sum", bias
 plots.seeds(found, "share of queries that find their key", chance=1 / 16);
 
 # %% [markdown]
-# *Trained on 1 − weight, the sum without its bias finds over a third of the keys, and less than half. With shifted vectors it finds as many as with a bias.*
+# *Trained on 1 − weight, the sum without its bias finds about a third of the keys or somewhat more, and less than half. With shifted vectors it finds as many as with a bias.*
 
 # %%
 print(f"trained on 1 - weight, the right key has the lowest score of all in {lowest.mean():.2f}")
@@ -1148,7 +1148,7 @@ predict.score()
 # <details><summary>What goes wrong when heads are split by a reshape straight to (B, heads, T, D/heads)?</summary>Memory lies row by row. The first head would get the first T/heads rows whole, cut in pieces: other steps instead of other columns. The shapes fit, and nothing complains.</details>
 # <details><summary>Your model trains well and its loss is far too low. What do you look at first?</summary>The mask. Without it, or turned round, or off by one, each position sees the token that it has to predict.</details>
 # <details><summary>A rotary layer reads a text from the middle, all positions 1000 higher. What changes in its attention weights?</summary>Nothing but rounding: a score depends on the distance of the two positions.</details>
-# <details><summary>When is a recurrent layer cheaper than self-attention, and why was it dropped all the same?</summary>When the sequence is longer than it is wide. But its steps wait for each other, and in training nothing else would have to.</details>
+# <details><summary>When is a recurrent layer cheaper than self-attention, and why was it dropped all the same?</summary>When the sequence is much longer than it is wide. But its steps wait for each other, and in training nothing else would have to.</details>
 
 # %% [markdown]
 # ## To read on

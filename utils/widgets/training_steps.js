@@ -30,7 +30,7 @@ function drawPlane(parent, places, contexts, targets) {
 
 function drawLegend(parent) {
   const legend = html("div", "legend", parent);
-  for (const [kind, radius, text] of [["context", 11, "wanted: a context and its colour"], ["key", 5.5, "a slot's key and value, and its trail"]]) {
+  for (const [kind, radius, text] of [["context", 11, "wanted: a place and its colour"], ["key", 5.5, "a slot's key and value, and its trail"]]) {
     svg("circle", { cx: 13, cy: 13, r: radius, class: kind }, svg("svg", { viewBox: "0 0 26 26", "aria-hidden": true }, legend));
     html("span", "", legend, text);
   }
