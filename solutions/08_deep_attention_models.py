@@ -131,7 +131,7 @@ together = x + down(F.relu(up(norm(x))))
 claim("the MLP gives a token the same, in company or alone", torch.allclose(alone, together[:, 1:]))
 
 # %% [markdown]
-# How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity, and so are a hundred of them in a row. Before training, then, depth does no harm, and that is easy to check, which is why the exercises start so. But it is one start among several, and it can have a price: the text model below learns more slowly from it, and the recall model not at all in its short time. "How to start", further down, has the figures.
+# How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity, and so are a hundred of them in a row. Before training, then, depth does no harm, and that is easy to check, which is why the exercises start so. But it is one start among several, and it can have a price: in their short time not all recall models learn from it. A `head` at zero costs more. "How to start", further down, has the figures.
 #
 # ### Exercise 8.1 · A block  (12 minutes, about 10 lines)
 # Two norms, one for each branch, *before* attention and MLP (pre-norm). Attention is the `SelfAttention` of the cell above (not one of `models`). `causal` is True unless somebody says otherwise; `positions` go to the attention.
@@ -394,7 +394,7 @@ if name == "cpu":
 # (With seeds 10, 20 and 30 it was 2.77, 2.73 and 2.67 on the held-out files.)
 
 # %% [markdown]
-# Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood, and this model sees 64 bytes; but most of the gap is not that, for with twice the steps it needed 2.4 bits, and xz with only 4 KiB to look back in needs 2.03.
+# Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood, and this model sees 64 bytes. Part of the gap is that (with only 4 KiB to look back in, still 64 times as much, xz needs 2.03), part of it the short training (with twice the steps the model needed 2.4 bits). We have not told the two apart any further.
 # (xz has seen no training text. When it had read that first, it needed 1.31 bits.) What a larger model makes of the same text is for your GPU to find out.
 
 # %% [markdown]
@@ -641,6 +641,7 @@ predict.answer(
 # |---|---|---|
 # | `head`, `W_o` and `down` | 2.69, 2.73, 2.87 | .14, .12, .11 |
 # | `head` | 2.63, 2.66, 2.66 | .14, .14, .14 |
+# | `W_o` and `down` | 2.57, 2.61, 2.62 | .25, 1.00, .66 |
 # | `down` (as here) | 2.57, 2.57, 2.59 | 1.00, 1.00, 1.00 |
 # | nothing | 2.55, 2.54, 2.57 | 1.00, 1.00, 1.00 |
 #
@@ -992,7 +993,7 @@ predict.score()
 # ## Before you go on
 #
 # <details><summary>Where in a block can one token learn about another?</summary>In the attention alone. Norms, MLP and sums treat each position by itself.</details>
-# <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, a missing norm, or targets that are not what you think.</details>
+# <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, or a missing norm before one.</details>
 # <details><summary>Why may <code>W_o</code> and <code>down</code> start at zero, but not every map of a block?</summary>The two write into the stream; at zero, a new block is the identity, and they still get a gradient, since what they are multiplied with is not zero. If <code>up</code> with its bias were zero as well, the hidden layer would be zero: no gradient for the matrix of <code>down</code>, and none through <code>down</code> for <code>up</code>. Neither map would ever move.</details>
 # <details><summary>Why can one lookup not answer "what stood behind this key"?</summary>A lookup goes by content and, with rotary positions, by distance; the place of the value is neither. It has the value's content, and stands at a distance that is another one for every question. Somebody has to write "I come after K" there first: a layer before it, or whoever makes the keys.</details>
 
