@@ -144,8 +144,11 @@ def plain_longer() -> Measured:
 )
 def deeper_still() -> Measured:
     here = chapter()
-    network = {"depth": 28, "asked_at": 25, "reader": lambda: models.InputReader(3, here.attend_to_input)}
-    return {"plain + attention to the input": right(here, **network, **OWN_QUERY)}
+
+    def reader() -> nn.Module:
+        return models.InputReader(3, here.attend_to_input)
+
+    return {"plain + attention to the input": right(here, depth=28, asked_at=25, reader=reader, **OWN_QUERY)}
 
 
 class PartlyClean(models.DeepNetwork):
