@@ -1168,7 +1168,7 @@ predict.score()
 # <details><summary>A query is doubled in length. What changes, and how could you undo it?</summary>The scores double, so the weights get sharper. Doubling the temperature undoes it.</details>
 # <details><summary>Why is "attention is differentiable" not enough to say that it learns?</summary>Where one key has nearly all the weight, the covariance and with it the gradient are nearly zero. It learns where the softmax is soft.</details>
 # <details><summary>Two keys have the weights ½ and ½, and one score grows by 0.02. By how much does its weight grow?</summary>By ½ · ½ · 0.02 = 0.005; the other weight falls by as much.</details>
-# <details><summary>A kernel's width is learned with each example voting for itself. What happens?</summary>The width goes to zero: an example that hears itself alone is never wrong about itself.</details>
+# <details><summary>A kernel's width is learned with each example voting for itself. Where does the width go?</summary>The width goes to zero: an example that hears itself alone is never wrong about itself.</details>
 # <details><summary>What was unfair in the contest with the linear memory?</summary>The soft lookup stores all pairs, the matrix a fixed number of numbers. (At equal storage the matrix reads most pairs as well.)</details>
 # <details><summary>What does the contest not show?</summary>Anything about learned keys: all keys here were random, of length one, and the noise was small.</details>
 # <details><summary>An open question: at 0.1, how does the number of pairs that can be kept grow with the width of the keys?</summary>Nobody has measured it in this chapter. `recall` and `at` are all you need.</details>

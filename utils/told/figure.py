@@ -66,8 +66,9 @@ def defined_in(chapter: str, *assigned: str) -> Any:
     kept: list[ast.stmt] = []
     missing = set(assigned)
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign):
-            names = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        if isinstance(statement, ast.Assign | ast.AugAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = {target.id for target in targets if isinstance(target, ast.Name)}
             missing -= names
             if names & set(assigned):
                 kept.append(statement)
