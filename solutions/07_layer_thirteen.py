@@ -52,7 +52,7 @@ for table, first, second, slot in zip(*(each.tolist() for each in (tables, a, b,
 # A guess is right once in eight times, for the value, and once in three for the sum: that is **chance** in this chapter.
 #
 # The network (`utils/models/deep_network.py`) is as plain as can be: the input's code is a sum of learned vectors, 64 numbers; each layer is a matrix and a tanh, started as PyTorch starts its linear layers. Everything is trained together, for 400 steps with 100 new tables
-# each, from three seeds, and all networks get the same unless the text says otherwise. (The steps grow over the first 60 and then shrink towards nothing, and a gradient longer than 1 is shortened to 1. Chapter 08 says why.)
+# each, from three seeds, and all networks get the same unless the text says otherwise. (The steps grow over the first 60 and then shrink towards nothing, and a gradient longer than 1 is shortened to 1: chapter 04's three habits.)
 #
 # Here and there the text tells a figure that the notebook does not run, because it would take too long. `python -m utils.told --list 07` lists them, each with the command that runs it.
 

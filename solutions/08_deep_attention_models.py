@@ -327,7 +327,7 @@ for name, preset in presets.PRESETS.items():
 # The two for a GPU compute in bfloat16 (numbers of 16 bits, as wide in range as those of 32, with fewer digits) and are compiled at the first step, which takes a minute or so. They have been tried for a few steps, on a processor: **what they reach on a GPU, and in what time, has not been measured yet.** Choose one by its name. `path="large.pt"` as a further argument of `train`
 # keeps the training in a file, and after an interruption the same cell goes on from there. From a terminal, in the project's folder: `python -m utils.training.presets large-gpu --checkpoint large.pt`.
 #
-# All of them train with three habits. The rate **warms up**: it grows from almost nothing over the first steps, so that a model that knows nothing yet takes small ones. After that it **decays**, step by step, towards nothing. And the gradient is **clipped**: where it is longer than 1 it is shortened to 1, so that one odd batch does not throw the model far off.
+# All of them train with chapter 04's three habits: the rate warms up, it decays, and the gradient is clipped.
 #
 # The small one sees 0.9 million bytes of training text, once. (About 15 seconds on a CPU.)
 

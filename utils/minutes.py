@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 WORDS, LINES = 120, 10  # of text and of code that a reader takes in, in a minute
 SLOWER = 1.3  # first readers took so many times the minutes that an exercise states
 WAITING = 1.0  # for a chapter's cells to run, all together
-OFF_BY = 0.15  # what is stated may differ by so much
+OFF_BY = 0.15  # what is stated may differ by so much of it, or by a minute
 
 STATED = re.compile(r"^\*\*(\d+) minutes\.?\*\*", re.M)
 FURTHER = re.compile(r"^## Further · (.+?)  \((\d+) minutes\)$", re.M)

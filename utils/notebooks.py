@@ -185,7 +185,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 1
     if options.check:
         stale = _differences(built, root)
-        wrong = [*stale, *["Build with: python -m utils.notebooks"][: len(stale)], *_off(built, root)]
+        how = ["Build with: python -m utils.notebooks"] if stale else []
+        wrong = stale + how + _off(built, root)
         print("\n".join(wrong or ["Every notebook is up to date."]))
         return 1 if wrong else 0
     run = [path for path in built if _has_been_run(path)]

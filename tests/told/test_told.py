@@ -73,6 +73,11 @@ def test_all_values_have_to_lie_in_the_range(measured, inside, planted):
     assert values == pytest.approx(measured if isinstance(measured, list) else [measured], nan_ok=True)
 
 
+def test_what_is_measured_and_not_expected_is_named(planted):
+    with pytest.raises(ValueError, match="measures share, more; expected are share"):
+        planted(share=0.7, more=1).run()
+
+
 def test_the_command_shows_what_came_out(planted, capsys):
     planted(share=[0.75, 0.8])
     assert command.main(["planted"]) == 0

@@ -37,9 +37,9 @@ class Vocabulary:
         A word that is not in the vocabulary is UNKNOWN to one that has this; else it raises a KeyError with the word.
         """
         unknown = self._numbers.get(UNKNOWN)
-        return [self._numbers[word] if unknown is None else self._numbers.get(word, unknown) for word in sentence] + [
-            END
-        ]
+        if unknown is None:
+            return [self._numbers[word] for word in sentence] + [END]
+        return [self._numbers.get(word, unknown) for word in sentence] + [END]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """The words up to END, without START and padding."""

@@ -30,8 +30,13 @@ class Figure:
         return self.experiment.__name__
 
     def run(self) -> list[tuple[str, list[float], Range, bool]]:
-        """Each of the expected names with its values, its range, and whether all values lie in it."""
+        """Each of the expected names with its values, its range, and whether all values lie in it.
+
+        Raises ValueError if the experiment measures something else than what is expected.
+        """
         measured, rows = self.experiment(), []
+        if measured.keys() != self.expected.keys():
+            raise ValueError(f"{self.name} measures {', '.join(measured)}; expected are {', '.join(self.expected)}")
         for name, (low, high) in self.expected.items():
             value = measured[name]
             values = [float(each) for each in (value if isinstance(value, Sequence) else [value])]
@@ -39,7 +44,7 @@ class Figure:
         return rows
 
 
-FIGURES: dict[str, Figure] = {}  # by name, in the order of the text
+FIGURES: dict[str, Figure] = {}  # by name
 
 
 def told(chapter: str, sentence: str, seconds: int, expected: dict[str, Range]) -> Callable[[Callable], Callable]:

@@ -1,13 +1,12 @@
 """What chapter 06 tells of sums and products that it does not train."""
 
+import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
-import torch
+from utils import models
 
-from utils import data, models, training
-
+from . import translation
 from .figure import Measured, defined_in, told
 
 HERE = "06"
@@ -65,26 +64,16 @@ def wider_without_bias() -> Measured:
     {"sum": (0.92, 1), "product": (0.92, 1), "the product's time, as a share of the sum's": (0.7, 1)},
 )
 def product_translator() -> Measured:
-    here, corpus = chapter(), data.number_names("de")
-    pairs = [pair for pair in corpus.test if len(str(pair.about)) == 12]
+    here, translation_chapter = chapter(), translation.chapter()
     kinds: dict[str, Any] = {"sum": models.BahdanauAttention, "product": here.ProductAttention}
     right: dict[str, list[float]] = {kind: [] for kind in kinds}
     seconds = dict.fromkeys(kinds, 0.0)
     for seed in range(3):
         for kind, attention in kinds.items():
+            build = functools.partial(attention, 64, 128, 64)
+            translator = translation_chapter.translator(build, seed=seed)
             begun = time.process_time()
-            translator = _translator(corpus, attention, seed, f"{kind}, seed {seed}")
+            translation_chapter.learn(f"{kind}, seed {seed}", translator)
             seconds[kind] += time.process_time() - begun
-            written = translator.translate(corpus, pairs)
-            exact = [tuple(words) == pair.target for words, pair in zip(written, pairs, strict=True)]
-            right[kind].append(sum(exact) / len(pairs))
+            right[kind].append(translation_chapter.exact_by_digits(translator)[12])
     return right | {"the product's time, as a share of the sum's": seconds["product"] / seconds["sum"]}
-
-
-def _translator(corpus: data.Corpus, attention: Callable, seed: int, label: str) -> models.EncoderDecoder:
-    """Chapter 05's, begun and trained as there."""
-    torch.manual_seed(seed)
-    translator = models.EncoderDecoder(len(corpus.source), len(corpus.target), attention(64, 128, 64), width=64)
-    recipe: dict[str, Any] = {"rate": 1e-2, "warm_up": 50, "decay": True, "clip": 1.0, "label": label}
-    training.train(translator, corpus.batches(40), models.translation_loss, 360, **recipe)
-    return translator

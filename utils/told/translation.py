@@ -16,9 +16,9 @@ SEEDS = (10, 20, 30)
 Start = Callable[[nn.Parameter], None]  # changes how a new score vector starts
 
 
-def chapter() -> Any:
-    """The chapter's functions, at the size that it has on a CPU."""
-    here = defined_in(HERE, "corpus")
+def chapter(*assigned: str) -> Any:
+    """The chapter's functions, and these of its variables, at the size that it has on a CPU."""
+    here = defined_in(HERE, "corpus", *assigned)
     here.device, here.width, here.batch = torch.device("cpu"), 64, 40
     return here
 
@@ -104,8 +104,7 @@ def other_translators() -> Measured:
 
 def looking(seed: int) -> Any:
     """The chapter's functions for looks, with a network of this seed and the names that it is asked for."""
-    here = defined_in(HERE, "corpus", "german_digits", "large", "kinds")
-    here.device, here.width, here.batch = torch.device("cpu"), 64, 40
+    here = chapter("german_digits", "large", "kinds")
     here.model = learned(here, "attention", seed)
     some = [pair for pair in here.corpus.test if len(str(pair.about)) in (4, 9, 12)]
     here.source, here.target = here.corpus.tensors(some)

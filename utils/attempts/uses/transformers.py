@@ -44,24 +44,23 @@ def transformer(
 
 def language_model(attempt: Callable, sizes: tuple[int, ...], **inputs: Any) -> Any:
     """As `transformer`; for as many tokens as its context, the last of the sizes, or more, what it does about them."""
-    if "tokens" not in inputs or inputs["tokens"].size(1) < sizes[-1]:
+    length, context = inputs["tokens"].size(1) if "tokens" in inputs else 0, sizes[-1]
+    if length < context:
         return transformer(attempt, sizes, **inputs)
-    fits = inputs["tokens"].size(1) == sizes[-1]
+    if length == context:
+        try:
+            return transformer(attempt, sizes, **inputs)
+        except ValueError:
+            return "a ValueError, though so many tokens still fit"
     try:
         logits = transformer(attempt, sizes, **inputs)
     except NotImplementedError:
         raise  # it has not been written yet
     except ValueError as error:
-        if fits:
-            return "a ValueError, though so many tokens still fit"
-        both = {str(inputs["tokens"].size(1)), str(sizes[-1])} <= set(re.findall(r"\d+", str(error)))
+        both = {str(length), str(context)} <= set(re.findall(r"\d+", str(error)))
         return "a ValueError that names both numbers" if both else "a ValueError that does not name both numbers"
     except Exception as error:
-        if fits:
-            raise
         return f"{type(error).__name__} instead of a ValueError"
-    if fits:
-        return logits
     return f"no ValueError, and logits of shape {tuple(logits.shape)}"
 
 
