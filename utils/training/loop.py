@@ -94,8 +94,8 @@ class _Adam:
             raise ValueError(f"{kind} has no parameters that require gradients: there is nothing to train")
         self.place, self.precision, self.clip = self.parameters[0].device, precision, clip
         self.seeds = len(model.seeds) if isinstance(model, Seeds) else None
-        # without weight decay it is Adam, to the last bit
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, betas=betas, weight_decay=weight_decay)
+        # without weight decay it is Adam; fused: a tenth of the time of a deep, small network
+        self.optimizer = torch.optim.AdamW(self.parameters, rate, betas, weight_decay=weight_decay, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
             # steps count from 0: without + 1 the first would go nowhere
