@@ -712,7 +712,7 @@ print(f"one such tensor in float32: {80 * 50 * 50 * 1000 * 4 / 1e6:,.0f} MB")
 # %%
 from utils import attention as core
 from utils.attention import reference
-from utils.attention.bench.kept import forward_and_back
+from utils.costs import forward_and_back
 
 query, key, value = torch.randn(3, 8, 50, 1000)  # 8 sentences: a tenth of the paper's batch
 inputs = [query, key, value, torch.randn(1000) / 1000**0.5]

@@ -1,6 +1,6 @@
 """One function per picture, each returns its Axes. Tensors in, nothing shown or saved."""
 
-from .measurements import curves, matrix, regression, scatter, seeds
+from .measurements import curves, matrix, regression, roofline, scatter, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
 from .rotations import rotary_pair
 from .weights import (
@@ -37,6 +37,7 @@ __all__ = [
     "plane",
     "regression",
     "residual_stream",
+    "roofline",
     "rotary_pair",
     "scatter",
     "seeds",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .colours import BLUE, GREY, INK, LINES, signed_shades
 from .line_names import named_at_ends
-from .style import DASHES, LARGE, MARKERS, SMALL, bare, new_axes, new_grid, plain
+from .style import DASHES, LARGE, MARKERS, SMALL, bare, figure_of, new_axes, new_grid, plain
 
 MARKED = 9  # places of a long line that its marker is drawn at
 
@@ -112,6 +112,32 @@ def regression(
         bare(ax).set_title(title)
     row[0].figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return row
+
+
+def roofline(ridges: Mapping[str, float], points: Mapping[str, tuple[float, float]]) -> Axes:
+    """What share of a machine's arithmetic it can do beside moving the bytes, over operations per byte.
+
+    A roof for each ridge, in operations per byte: below it the memory limits, and above it the arithmetic. A point is
+    (operations per byte, share reached), one for each way of doing the work, on the machine that is named first.
+    Raises ValueError for more roofs and points than can be told apart, or no roof.
+    """
+    if not ridges or len(ridges) + len(points) > len(LINES):
+        raise ValueError(f"1 to {len(LINES)} roofs and points can be told apart, got {len(ridges)} and {len(points)}")
+    ax = new_axes(7.4, 3.6)
+    reach = [*ridges.values(), *(x for x, _ in points.values())]
+    low, high = min(reach) / 4, max(reach) * 4
+    for (name, ridge), colour, dashes in zip(ridges.items(), LINES, DASHES, strict=False):
+        ax.plot([low, ridge, high], [low / ridge, 1, 1], color=colour, linestyle=dashes, label=plain(name))
+    for (name, (x, y)), colour, marker in zip(points.items(), LINES[len(ridges) :], MARKERS, strict=False):
+        ax.scatter(x, y, s=46, color=colour, marker=marker, label=plain(name), zorder=2)
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(0.03, 1.5))
+    ax.set(xlabel="operations per byte moved", ylabel="share of the arithmetic")
+    ax.set_yticks([0.05, 0.1, 0.2, 0.5, 1], ["5 %", "10 %", "20 %", "50 %", "100 %"])
+    ax.minorticks_off()
+    ax.tick_params(axis="x", labelsize=LARGE)
+    ax.grid(color=GREY, alpha=0.25)
+    figure_of(ax).legend(loc="outside lower center", ncols=2, handlelength=3.5)
+    return bare(ax)
 
 
 def matrix(values: Tensor, xlabel: str, ylabel: str) -> Axes:

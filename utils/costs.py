@@ -1,0 +1,87 @@
+"""What a call costs: time, taken in turns, and memory, as PyTorch hands it out on the CPU."""
+
+import statistics
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+
+def milliseconds(calls: Mapping[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
+    """The median time of each call in milliseconds of this thread's CPU, after one call of each that does not count.
+
+    They take turns, so that a busy machine hurts all alike. Other threads are not seen: `torch.set_num_threads(1)`.
+    """
+    for call in calls.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.thread_time()
+            call()
+            seconds[name].append(time.thread_time() - start)
+    return {name: 1000 * statistics.median(each) for name, each in seconds.items()}
+
+
+def most_at_once(call: Callable[[], Any]) -> int:
+    """The most bytes that new tensors hold at once while the call runs on the CPU.
+
+    What a single operation needs inside, and frees before it ends, is not seen.
+    """
+    with _Storages() as storages:
+        call()
+    return storages.most
+
+
+class _Storages(TorchDispatchMode):
+    """Follows the memory behind the tensors that operations return, until it is freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+        for given in tree_iter((arguments, options)):
+            self._follow(given, new=False)
+        result = operation(*arguments, **(options or {}))
+        for made in tree_iter(result):
+            self._follow(made, new=True)
+        return result
+
+    def _follow(self, tensor: Any, new: bool) -> None:
+        if not isinstance(tensor, Tensor):
+            return
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.known:  # a view has its tensor's
+            size = storage.nbytes() if new else 0  # what is given was there before
+            self.known.add(storage._cdata)
+            self.now += size
+            self.most = max(self.most, self.now)
+            weakref.finalize(storage, self._freed, storage._cdata, size)
+
+    def _freed(self, name: int, size: int) -> None:
+        self.known.discard(name)
+        self.now -= size
+
+
+def forward_and_back(function: Callable, inputs: Sequence[Tensor]) -> tuple[list[Tensor], float, int]:
+    """The result and the inputs' gradients, the seconds that they took, and the bytes kept for the way back."""
+    inputs = [x.detach().clone().requires_grad_() for x in inputs]
+    kept: dict[int, int] = {}  # a tensor that is kept twice needs its memory once
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    start = time.perf_counter()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = function(*inputs)
+    gradients = torch.autograd.grad(result.square().sum(), inputs)
+    return [result, *gradients], time.perf_counter() - start, sum(kept.values())

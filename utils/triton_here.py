@@ -1,0 +1,48 @@
+"""Triton as this machine can run it: on a GPU, interpreted without one, and a stand-in where it is not installed.
+
+    from utils.triton_here import tl, triton
+"""
+
+import importlib.util
+import os
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+__all__ = ["tl", "triton"]
+
+SWITCH = "TRITON_INTERPRET"  # Triton reads it when it is imported, and then never again
+
+
+class _Unwritten:
+    """A kernel without Triton: to whoever launches it, it is as if nobody had written it yet."""
+
+    def __init__(self, function: Any):
+        self.fn = function
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    def __getitem__(self, grid: Any) -> Any:
+        return self.run
+
+    run = __call__
+
+
+def _triton() -> tuple[Any, Any]:
+    if importlib.util.find_spec("triton") is None:
+        print("Triton is not installed here (it runs on Linux only): what needs it is there to be read.")
+        return SimpleNamespace(jit=_Unwritten), SimpleNamespace(constexpr=int)
+    if not torch.cuda.is_available():
+        if "triton" in sys.modules and os.environ.get(SWITCH) != "1":
+            print("Triton was loaded before, for a GPU, and there is none: restart the kernel, and begin here.")
+        os.environ[SWITCH] = "1"
+    import triton
+    import triton.language as tl
+
+    return triton, tl
+
+
+triton, tl = _triton()
