@@ -60,7 +60,7 @@ claim("no word is left out: every weight is above zero", bool((weights > 0).all(
 # %%
 predict.answer(
     "all 6",
-    "because every key is compared with the query, and even the worst match gets a small share. "
+    "because the shares are exponentials, as chapter 02 shows, and those are above zero even for the worst match. "
     "The picture writes <.01 where two digits would show zero.",
 )
 
@@ -175,7 +175,7 @@ claim("double doubles", double(21) == 42)
 # ## Where you stand, and how to go on tomorrow
 #
 # Every check of an answer is kept, in the file `progress.sqlite` of the course's folder. This is what it says now; run the cell again
-# whenever you like to know. (In a terminal: `python -m utils.progress`.)
+# whenever you like to know, after you have saved the notebook (Ctrl + S): what you wrote is read from its file. (In a terminal: `python -m utils.progress`.)
 
 # %%
 from utils import progress

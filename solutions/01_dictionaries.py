@@ -50,7 +50,7 @@ except KeyError as missing:
     print("KeyError:", missing)
 
 # %% [markdown]
-# ## Fast means: it does not grow
+# ## What fast means
 #
 # You could store the pairs in a list instead, and look through them from the front until you meet the key. How much does it matter that there are many?
 
@@ -99,7 +99,8 @@ claim("the list slows down over a hundred times more", list_slower > 100 * dicti
 # %%
 predict.answer(
     "tens of thousands of times as long in the list, hardly longer in the dictionary",
-    "because a scan compares half of the list on average, so its time grows with the list. "
+    "because a scan compares half of the list on average, so its time grows with the list. (Less than a hundred "
+    "thousand times, since of ten entries most of the time is the call itself.) "
     "A dictionary goes straight to the right place, and the next section says how.",
 )
 
@@ -326,11 +327,11 @@ claim("both ways, a tenth of the step has a hundredth of the error", both_ways[1
 claim("ahead only, a tenth of the step has about a tenth", ahead_only[1] > ahead_only[0] / 20)
 
 # %% [markdown]
-# Now the lookup. Say that the network wants **lime**, and that its error, the **loss**, is the squared distance between the colour that it gets and the colour of lime. The query stands at 20°, near cherry.
+# Now the lookup. Say that the network wants **lime**, and that its error, the **loss**, is the squared distance between the colour that it gets and the colour of lime. The query stands near cherry.
 
 # %%
 predict(
-    "A query at 20° gets cherry and wants lime. Where does the slope of its loss send it?",
+    "A query near cherry gets cherry and wants lime. Where does the slope of its loss send it?",
     "towards lime", "away from lime", "nowhere: the slope is zero",
 )
 
@@ -414,7 +415,7 @@ claim("with the smooth loss all twenty arrive", arrivals == 20)
 # %%
 predict(
     "The answer of a nearest lookup, then `backward`: what gets a gradient?",
-    "the value that was chosen, and nothing else", "the query and the keys", "query, keys and values",
+    "the value that was chosen, and nothing else", "the values, all six", "query, keys and values",
 )
 
 # %%
@@ -559,7 +560,7 @@ claim("as many buckets as entries: a read compares one or two", compared[5] <= 2
 # %%
 predict.answer(
     "about 500 and 1",
-    "because a scan finds its key in the middle on average. In a thousand buckets it is exactly 1 "
+    "because a scan finds its key in the middle on average. In as many buckets it is exactly 1 "
     "here, since whole numbers spread evenly; words would share some buckets.",
 )
 

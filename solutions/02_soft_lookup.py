@@ -394,12 +394,11 @@ claim("the weights change as computed by hand", torch.allclose(moved - hand_weig
 # For two keys the formula is short: $d\alpha_1 = \alpha_1 \alpha_2\,(ds_1 - ds_2)$, here ¾ · ¼ · 0.01. The product $\alpha_1 \alpha_2$ is
 # largest at ½ and ½, and it is zero when one key has all the weight: so a lookup that is nearly hard has no slope.
 #
-# In general $ds_j = k_j \cdot dq / T$. Multiply each $d\alpha_j$ with its value and add up. (The $d\alpha_j$ sum to zero, since there is one vote, so the context may be subtracted from each value.) With the average key
-# $\bar k = \sum_j \alpha_j k_j$ and the context $c$ (the average value) this becomes
+# In general $ds_j = k_j \cdot dq / T$, and with the average key $\bar k = \sum_j \alpha_j k_j$ the formula reads $d\alpha_j = \alpha_j\, (k_j - \bar k) \cdot dq / T$: a key gains votes if it matches $dq$ better than the average key does. Now multiply each $d\alpha_j$ with its value and add up. (The $d\alpha_j$ sum to zero, since there is one vote, so the context $c$, the average value, may be subtracted from each value.) So the context moves by the sum of $\alpha_j (v_j - c)$, a vector, times $(k_j - \bar k) \cdot dq / T$, a number. The matrix that does this to any $dq$ is
 #
 # $$\frac{\partial c}{\partial q} = \frac{1}{T} \sum_j \alpha_j\, (v_j - c)\, (k_j - \bar k)^\top = \frac{1}{T}\,\mathrm{Cov}_\alpha(v, k),$$
 #
-# the **covariance of value and key under the weights**, over the temperature. It is a matrix with a row for each number of the context and a
+# the **covariance of value and key under the weights** (the mean product of their deviations from the average), over the temperature. It is a matrix with a row for each number of the context and a
 # column for each number of the query. The answer moves only if the keys that share the weight hold different values.
 
 # %% [markdown]
@@ -1142,7 +1141,7 @@ claim("a square takes the opposite for a match", weights_of["square"][0][2] > 0.
 
 # %% [markdown]
 # Two things come with the exponential. Only differences between scores count: that is why you could subtract the maximum, and why $-x^2/2w^2$ could be left out in
-# 1964. And a longer query or key is a sharper one, so a network can *learn* how sharp its question is; for a power, length changes nothing. Its price you know: it
+# 1964. And a longer query is a sharper one, so a network can *learn* how sharp its question is; for a power, the query's length changes nothing. Its price you know: it
 # overflows unless the maximum is subtracted.
 
 # %% [markdown]

@@ -196,7 +196,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So here learned keys were *not needed*: random keys did as well. If we stopped here, we would have shown nothing about keys.
+# So here learned keys were *not needed*: with random keys as many colours are right, though less exactly. If we stopped here, we would have shown nothing about keys.
 #
 # ## When most of the numbers do not matter
 #
@@ -296,7 +296,7 @@ accuracy = {name: learn(name, build)[1] for name, build in builds.items()}
 plots.seeds(accuracy, "colour right, on new states", chance=1 / 8);
 
 # %% [markdown]
-# *One point per seed. Learned keys get everything right; random ones, with the same 24 slots, about twice what chance would. Slots that all start alike never
+# *A bar is the mean of five seeds, a point is one of them. Learned keys get everything right; random ones, with the same 24 slots, about twice what chance would. Slots that all start alike never
 # become different. And the last bar: random keys work too, if the* query *learns.*
 
 # %%
@@ -320,7 +320,7 @@ predict.answer(
 # - **Symmetry.** Slots that are alike get the same gradient, take the same step, and so stay alike. So they have to start with different numbers, and random ones are different.
 # - **Only the match counts.** "Keys are learned" is true in A because the query could not be; in a transformer both sides have a matrix.
 #
-# Why does B fail, when random keys sufficed for six words? The noise is a part of it, and not all: asked without the noise, the same random keys had .52 right instead of .29. (`python -m utils.told --list 03` lists the commands behind figures that the text tells and does not run.)
+# Why does B fail, when random keys sufficed for six words? The noise is a part of it, and not all: trained and asked without the noise, the same random keys had .52 right instead of .29. (`python -m utils.told --list 03` lists the commands behind figures that the text tells and does not run.)
 #
 # ## Where do the keys go?
 #
@@ -353,7 +353,7 @@ plots.keys_in_plane(moments, places, colours);
 # %% [markdown]
 # *Rings: where queries come from, in the colour they want. Dots: the slots, in the colour of their value. At the start all keys are inside the rings. Some turn towards a ring and go past it, outwards. The others stay inside, or near: spare ones.*
 #
-# How much of each of these keys lies in the plane? Two of 16 directions is 1/8 by
+# How much of each of these keys lies in the plane? `plane` (16, 2) holds its two directions as columns, of length one and at right angles. So `key @ plane` is where a key stands in it, and the square of its length there, over the square of its whole length, is its share. Two of 16 directions is 1/8 by
 # chance. Look at the slots that somebody uses (at least 2 % of the votes) and at the spare ones:
 
 # %%
@@ -394,6 +394,8 @@ print(f"error {error:.4f}; with all keys half as long, in the same directions, {
 claim("the same directions with half the length: at least twice the error", error_shorter > 2 * error)
 
 # %% [markdown]
+# So length makes them sharp. That it takes them just past the rings is a matter of scale. Queries three times as long are sharp enough by themselves: then the keys in use end inside the rings, at .57 to .64 of their distance.
+#
 # ### Move through the training
 #
 # Drag the slider, use the arrow keys on it, or press Play.
@@ -607,7 +609,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# **Keys that turn slowly.** The same step turns a key that is ten times as long by a tenth of the angle. So compare starts whose keys turn equally fast. As fast as usual: sharp start with the *large* step. (Queries ten times as long do what keys would do that are ten times as long and take steps ten times as large. By its scores this pair differs in two things, as said above; by the angle of its keys, in the start alone.) A tenth as fast: *soft* start with a tenth of the small step.
+# **Keys that turn slowly.** The same step turns a key that is ten times as long by a tenth of the angle. So compare starts whose keys turn equally fast. As fast as usual: sharp start with the *large* step. (The large step comes from queries that are ten times as long. A score is query · key, so this is as if the *key* were ten times as long and its step, too, ten times as large: it turns at the usual speed. By its scores this pair differs in two things, as said above; by the angle of its keys, in the start alone.) A tenth as fast: *soft* start with a tenth of the small step.
 
 # %%
 slowly = learn("soft start, a tenth of the step", lambda: eight_slots(10), scale=0.1)[1].mean()
@@ -624,7 +626,7 @@ claim("turning as fast, a sharp start is over 10 points behind", sharp_large < s
 #
 # How sharp is too sharp is a matter of degree. With keys three times as long, and the small step, it had .65 after 600 steps and .90 after 2,400.
 #
-# **Sharp about the wrong thing.** Is it sharpness that does harm, or what the start is sharp *about*? We know the plane, so we can make two starts: keys ten times as long in the plane only, and in the other 14 directions only. Both with the small step.
+# **Sharp about what?** Is it sharpness that does harm, or what the start is sharp *about*? We know the plane, so we can make two starts: keys ten times as long in the plane only, and in the other 14 directions only. Both with the small step.
 
 
 # %%
@@ -660,7 +662,7 @@ for name, times in {"long in the plane": (10, 1), "long elsewhere": (1, 10)}.ite
 plots.seeds(by_direction, "colour right, on new states", chance=1 / 8);
 
 # %% [markdown]
-# *Two starts that are about equally sharp. The one that is sharp about the place ends near the soft one. The one that is sharp about the noise ends where the sharp start did.*
+# *Two starts that are about equally sharp. The one that is sharp about the place ends not far below the soft one. The one that is sharp about the noise ends where the sharp start did.*
 
 # %%
 for name, share in by_direction.items():
@@ -673,7 +675,7 @@ claim("and as far down as the sharp start, within 15 points", (in_the_noise - sh
 # %%
 predict.answer(
     "the one that is long elsewhere",
-    "and so it is not sharpness as such. A random key lies mostly in the 14 directions of noise, so a random "
+    "and so most of the harm is not sharpness as such. A random key lies mostly in the 14 directions of noise, so a random "
     "start that is sharp chooses by noise. It has to be soft because it cannot know what to be sharp about.",
 )
 
@@ -830,7 +832,7 @@ predict.score()
 # ## In short
 #
 # - Keys and values can start as random numbers and be learned from a loss alone, since a soft lookup passes gradients to both.
-# - Learned keys matter when most of the state does not. Where all of it does, random keys did as well here.
+# - Learned keys matter when most of the state does not. Where all of it does, random keys got as many right here.
 # - Only the match counts: learning the query map instead of the keys also works.
 # - Starts matter: slots that are alike stay alike, and a random start that is sharp learns less in the same time (because it is sharp about noise, as a part called Further shows).
 # - Two runs that differ in two things cannot say which of them it was. Change one by itself, over several seeds.
@@ -840,8 +842,8 @@ predict.score()
 # ## Before you go on
 #
 # <details><summary>Two slots start with the same key and different values. Do they stay together?</summary>No. Their weights are equal at first, but a key's gradient depends on its own value (how far it is from the answer), so the keys get different gradients and part. Both have to be alike for the symmetry to hold.</details>
-# <details><summary>Why did random keys suffice for the six words and not for the hidden plane?</summary>For the words, everything in the query matters and there are more slots than words. In the hidden plane 14 of 16 directions are noise, and that is a part of it: without the noise the same random keys got about half right.</details>
-# <details><summary>Why do keys go past the places they answer?</summary>A longer key has larger scores, so its slot wins more clearly: length acts as a lower temperature, and a clearer win lowers the loss. With half the length the error was more than twice as large.</details>
+# <details><summary>Why did random keys suffice for the six words and not for the hidden plane?</summary>For the words, everything in the query matters and there are more slots than words. In the hidden plane 14 of 16 directions are noise, and that is a part of it: trained and asked without the noise the same random keys got about half right.</details>
+# <details><summary>Why are learned keys longer than the ones they started as?</summary>A longer key has larger scores, so its slot wins more clearly: length acts as a lower temperature, and a clearer win lowers the loss. With half the length the error was more than twice as large.</details>
 
 # %% [markdown]
 # <details><summary>A colleague doubles the width and halves the rate, and gets a worse result. "Wide ones are worse", she says. What would you run?</summary>The double width with the old rate, and the old width with half the rate, each over several seeds. Her two runs differ in two things.</details>

@@ -103,7 +103,7 @@ predict(
 
 # %% exercise="online_softmax"
 def online_softmax(tiles):
-    """The largest score, and the sum of exp(score - largest), over all tiles (n,), each of which is seen once."""
+    """The largest score, and the sum of exp(score - largest), over all tiles (n,), each seen once."""
     # BEGIN SOLUTION
     largest, total = torch.tensor(-math.inf), torch.tensor(0.0)
     for scores in tiles:
@@ -170,7 +170,7 @@ predict.answer(
 def merge_partials(one, other):
     """What two halves give together, each a (largest (Tq, 1), total (Tq, 1), sums (Tq, Dv)) of its keys.
 
-    largest: the largest score; total: the sum of exp(score - largest); sums: the sum of exp(score - largest) value.
+    largest: the largest score; total: the sum of exp(score - largest); sums: that of exp(score - largest) value.
     A half without a key has -inf, 0 and 0.
     """
     # BEGIN SOLUTION
@@ -197,6 +197,18 @@ def partial_attention(query, key, value):
     return largest, weights.sum(-1, keepdim=True), weights @ value
 
 
+words, key, value = data.small_dictionary()
+query = torch.tensor([[0.9, 0.3]])  # chapter 02's
+halves = [partial_attention(query, key[some], value[some]) for some in (slice(0, 3), slice(3, 6))]
+(_, *first), (_, *second), (_, *both) = *halves, merge_partials(*halves)
+answers = [sums / total for total, sums in (first, second, both)] + [plain(query, key, value)]
+names = [" ".join(words[:3]), " ".join(words[3:]), "merged", "asked as a whole"]
+plots.entries(names, torch.cat(answers));
+
+# %% [markdown]
+# *Chapter 02's six words, cut in two. Each half gives a colour of its own, and merged they give that of the whole: not the middle of both, for the half with the better match has more of the say.*
+
+# %%
 query, key, value = torch.randn(3, 1000, 16)
 chosen = torch.randperm(1000).split([1, 300, 9, 450, 240])  # five parts of a shuffled dictionary
 parts = [partial_attention(query, key[some], value[some]) for some in chosen]
@@ -251,7 +263,7 @@ predict.answer(
 
 # %% exercise="tiled_attention"
 def tiled_attention(query, key, value, tile):
-    """Scaled dot-product attention: the context (Tq, Dv), reading `tile` keys at a time, without a (Tq, Tk) tensor."""
+    """Scaled dot-product attention: the context (Tq, Dv), `tile` keys at a time, without a (Tq, Tk) tensor."""
     # BEGIN SOLUTION
     parts = (
         partial_attention(query, some_keys, some_values)
@@ -352,10 +364,10 @@ plots.curves(lengths, by_way, "tokens", "milliseconds", "xy");
 
 # %% exercise="attention_traffic"
 def attention_traffic(Tq, Tk, Dk, Dv, rows=None):
-    """The operations of one attention's two products, and the bytes (float32) that it reads and writes: two whole numbers.
+    """Operations of one attention's two products, and bytes (float32) read and written: two whole numbers.
 
     Whole (rows=None): query, key and value read, scores and weights written and read, the context written.
-    In blocks of `rows` queries: query and context once, keys and values once for each block, no scores, no weights.
+    In blocks of `rows` queries: query and context once, keys and values for each block, no scores, no weights.
     """
     # BEGIN SOLUTION
     operations = 2 * Tq * Tk * (Dk + Dv)
@@ -374,7 +386,7 @@ attention_traffic = check("attention_traffic", attention_traffic)
 # %%
 for name, rows in (("formula", None), ("blocks of 256", 256)):
     operations, moved = attention_traffic(4096, 4096, 64, 64, rows)
-    print(f"{name:14} {operations / 1e9:.1f} G operations, {moved / 1e6:5.0f} MB, {operations / moved:5.0f} operations a byte")
+    print(f"{name:14}{operations / 1e9:.1f} G operations,{moved / 1e6:5.0f} MB, {operations / moved:.0f} operations a byte")
 
 # %% [markdown]
 # Now this machine's rates, four small experiments: a product of matrices that fit into the cache; exponentials in a small tensor; a copy of 64 MB; and one more that is easily forgotten. **New memory** has to be asked of the operating system, which hands it out in pages, and fills each with zeros when it is first touched. So fill a new tensor, and one that was filled before; the difference is the price of new pages.
@@ -429,8 +441,8 @@ ways = {"the formula": plain, "in kept buffers": into_kept_buffers(4096)}
 ways |= {"in tiles and blocks": in_blocks, "PyTorch's own": pytorchs}
 clock = costs.milliseconds({name: functools.partial(way, *inputs) for name, way in ways.items()}, 5)
 parts = account(4096)
-print("by count: " + ", ".join(f"{name} {x:.0f}" for name, x in parts.items()) + f"; in all {sum(parts.values()):.0f} ms")
-print("measured: " + ", ".join(f"{name} {x:.0f}" for name, x in clock.items()) + " ms")
+for title, found in {"by count": parts | {"in all": sum(parts.values())}, "measured": clock}.items():
+    print(f"{title}: " + ", ".join(f"{name} {time:.0f}" for name, time in found.items()) + " ms")
 
 # %% [markdown]
 # On the machine that wrote this: operations 45, exponentials 20, moving 15, new memory 70; in all 150 ms, and the clock says 131. The control needs 58 ms: **with kept buffers the formula is as fast as your tiles.** So here the tiles' gain in time is mostly that they ask for no new pages, and the usual answer, less traffic, is a small part of it. (Linux hands blocks of over 32 MB back to the system at once and asks anew, so the price appears between 2,048 and 4,096 tokens. Other systems differ, so look at your own numbers.)
@@ -445,7 +457,8 @@ for name, time in clock.items():
     whole = name in ("the formula", "in kept buffers")
     operations, moved = attention_traffic(4096, 4096, 64, 64, rows=None if whole else 256)
     points[name] = (operations / moved, operations / time / rates["operations"])
-ridges = {"this machine, one thread": rates["operations"] / rates["bytes moved"], "one H100, bfloat16": 989e12 / 3.35e12}
+ridges = {"this machine, one thread": rates["operations"] / rates["bytes moved"]}
+ridges["one H100, bfloat16"] = 989e12 / 3.35e12
 plots.roofline(ridges, points);
 
 # %% [markdown]
@@ -498,7 +511,8 @@ class Recomputed(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, key, value):
         tiles = zip(key.split(256), value.split(256), strict=True)
-        largest, total, sums = functools.reduce(merge_partials, (partial_attention(query, *some) for some in tiles))
+        parts = (partial_attention(query, *some) for some in tiles)
+        largest, total, sums = functools.reduce(merge_partials, parts)
         ctx.save_for_backward(query, key, value, sums / total, largest + total.log())
         return sums / total
 
@@ -547,10 +561,10 @@ claim("what is kept is a fifth at most", backward["recomputed"][2] < backward["f
 
 # %% exercise="factored_scores"
 def factored_scores(query, key, score_vector):
-    """Scores (Tq, Tk) = Σ_h w_h tanh(query_ih + key_jh), with exponentials of the rows of query (Tq, A) and key (Tk, A) alone.
+    """Scores (Tq, Tk) = Σ_h w_h tanh(query_ih + key_jh), with exponentials of the rows alone.
 
-    score_vector w (A,). Each channel of the keys is moved to the middle of its range, and the queries the other way, so
-    that exp does not overflow.
+    query (Tq, A), key (Tk, A), score_vector w (A,). Each channel of the keys is moved to the middle of its range,
+    and the queries the other way, so that exp does not overflow.
     """
     # BEGIN SOLUTION
     middle = (key.amax(0) + key.amin(0)) / 2  # (A,)
@@ -594,8 +608,9 @@ ways = {"tanh, whole": tanhs, "tanh, in blocks": eight_at_a_time(tanhs)}
 ways |= {"fractions, whole": fractions, "fractions, in blocks": eight_at_a_time(fractions)}
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 print({name: f"{time:.1f} ms" for name, time in ms.items()})
-claim("each alone is less than three times as fast", ms["tanh, whole"] < 3 * min(ms["tanh, in blocks"], ms["fractions, whole"]))
-claim("both together more than three times", ms["tanh, whole"] > 3 * ms["fractions, in blocks"])
+slow, blocks, algebra, both = ms.values()
+claim("each alone is less than three times as fast", slow < 3 * min(blocks, algebra))
+claim("both together more than three times", slow > 3 * both)
 
 # %% [markdown]
 # Why so much more together? By the account above: the whole tensor has 512 · 512 · 64 numbers, 67 MB of new memory; and tanh has a rate of its own. The time is a *sum*, and each idea removes one part of it. If that is right, then a kept buffer must save what blocks save, and the parts must add up.
@@ -609,7 +624,8 @@ control = {
     "512 × 512 × 64 tanhs": lambda: [some.tanh() for _ in range(64)],
 }
 ms |= costs.milliseconds(control)
-print({name: f"{ms[name]:.1f} ms" for name in control}, f"new memory by count: {4 * buffer.numel() / rates['new bytes']:.1f} ms")
+print({name: f"{ms[name]:.1f} ms" for name in control})
+print(f"new memory, by count: {4 * buffer.numel() / rates['new bytes']:.1f} ms")
 
 # %%
 predict.answer(
@@ -630,7 +646,7 @@ predict.answer(
 
 # %% exercise="fraction_sums"
 def fraction_sums(a, b, score_vector):
-    """Sums (Tq, Tk) over the channels h of score_vector_h / (1 + a_ih b_jh), as an array of float32: three loops.
+    """Sums (Tq, Tk) over the channels h of score_vector_h / (1 + a_ih b_jh), as float32: three loops.
 
     a (Tq, A), b (Tk, A) and score_vector (A,) are NumPy arrays.
     """
@@ -676,7 +692,8 @@ calls["your loop, compiled"] = lambda: w.sum() - 2 * torch.from_numpy(compiled(*
 fast = costs.milliseconds(calls)
 error = (calls["your loop, compiled"]() - calls["the formula"]()).abs().max()
 print({name: f"{time:.1f} ms" for name, time in fast.items()}, f"largest difference {error:.0e}")
-claim("your compiled loop is more than ten times as fast as the formula", fast["the formula"] > 10 * fast["your loop, compiled"])
+slow, quick = fast.values()
+claim("your compiled loop is more than ten times as fast as the formula", slow > 10 * quick)
 claim("and gives the same scores", error < 1e-5)
 
 # %% [markdown]
@@ -690,7 +707,7 @@ inputs = query, key, value, torch.randn(1000) / 1000**0.5
 calls = {"formula": lambda: attention.reference.additive_attention(*inputs)}
 calls["the course's"] = lambda: attention.additive_attention(*inputs)
 fast = costs.milliseconds(calls)
-print(attention.backend(attention.additive_attention, *inputs), {name: f"{time:.1f} ms" for name, time in fast.items()})
+print(attention.backend(attention.additive_attention, *inputs), {name: f"{x:.1f} ms" for name, x in fast.items()})
 claim("the course's kernel is at least five times as fast", fast["formula"] > 5 * fast["the course's"])
 
 # %% [markdown]
@@ -727,7 +744,8 @@ lengths = [1024, 2048, 4096, 8192]
 growth = {"softmax": [], "linear": []}
 for T in lengths:
     inputs = torch.randn(3, T, 64)
-    calls = {"softmax": functools.partial(causal, *inputs), "linear": functools.partial(linear_attention, *inputs)}
+    ways = {"softmax": causal, "linear": linear_attention}
+    calls = {name: functools.partial(way, *inputs) for name, way in ways.items()}
     for name, time in costs.milliseconds(calls, 3).items():
         growth[name].append(time)
 plots.curves(lengths, growth, "tokens", "milliseconds", "xy");
@@ -736,8 +754,9 @@ plots.curves(lengths, growth, "tokens", "milliseconds", "xy");
 # *PyTorch's fast softmax attention still rises four times for twice the tokens, the linear one twice.*
 
 # %%
-print({name: f"× {times[-1] / times[0]:.0f}" for name, times in growth.items()}, "for eight times the tokens")
-claim("softmax attention grows more than twice as fast", growth["softmax"][-1] / growth["softmax"][0] > 2 * growth["linear"][-1] / growth["linear"][0])
+factors = {name: times[-1] / times[0] for name, times in growth.items()}
+print({name: f"× {factor:.0f}" for name, factor in factors.items()}, "for eight times the tokens")
+claim("softmax attention grows more than twice as fast", factors["softmax"] > 2 * factors["linear"])
 
 # %% [markdown]
 # And what is lost? Recall, as in chapter 02. Sixteen keys of 64 random numbers, each with a value of 32 signs; and since a dictionary is there to be *changed* (`d[key] = value` of chapter 01), sixteen more writes to keys drawn among them: a key may be overwritten once, several times, or not at all. Then every key is asked, and all 32 signs of its *latest* value have to be right. Three memories to begin with:
@@ -784,7 +803,8 @@ def right(memory, pairs, rewrites, seeds=range(10)):
     return torch.tensor(shares)
 
 
-memories = {"sum": functools.partial(with_decay, keep=1.0), "sum with decay": with_decay, "softmax": softmax_lookup}
+memories = {"sum": functools.partial(with_decay, keep=1.0), "sum with decay": with_decay}
+memories["softmax"] = softmax_lookup
 found = {name: right(memory, 16, 16) for name, memory in memories.items()}
 plots.seeds(found, "latest value right, 16 keys, 16 overwritten");
 
@@ -817,17 +837,18 @@ def delta_rule(keys, order, values):
 
 
 memories |= {"delta rule": delta_rule, "softmax, later preferred": functools.partial(softmax_lookup, later=0.5)}
-shown = {(16, 0): "16 keys", (16, 16): "16 keys, 16 overwritten", (8, 8): "8 keys, 8 overwritten", (64, 0): "64 keys"}
-table = {case: {name: right(memory, *case).mean().item() for name, memory in memories.items()} for case in shown}
-print(f"{'':26}" + "".join(f"{title:>25}" for title in shown.values()))
-for name in memories:
-    print(f"{name:26}" + "".join(f"{table[case][name]:25.2f}" for case in shown))
+cases = [(16, 0), (16, 16), (8, 8), (64, 0)]  # keys, and writes to a key that was written before
+table = {name: [right(memory, *case).mean().item() for case in cases] for name, memory in memories.items()}
+print(f"{'keys + overwritings':26}" + "".join(f"{f'{keys} + {again}':>10}" for keys, again in cases))
+for name, shares in table.items():
+    print(f"{name:26}" + "".join(f"{share:10.2f}" for share in shares))
 
 # %%
-claim("the delta rule overwrites: more right than the softmax lookup", table[16, 16]["delta rule"] > table[16, 16]["softmax"] + 0.1)
-claim("a softmax lookup that prefers what is later has all", table[16, 16]["softmax, later preferred"] > 0.99)
-claim("with 64 keys the matrix of 64 rows is full", table[64, 0]["delta rule"] < 0.4)
-claim("and the softmax lookup, which keeps all pairs, is right", table[64, 0]["softmax"] > 0.99)
+changed, many = {name: row[1] for name, row in table.items()}, {name: row[3] for name, row in table.items()}
+claim("the delta rule overwrites better than the softmax lookup", changed["delta rule"] > changed["softmax"] + 0.1)
+claim("a softmax lookup that prefers what is later has all", changed["softmax, later preferred"] > 0.99)
+claim("with 64 keys the matrix of 64 rows is full", many["delta rule"] < 0.4)
+claim("and the softmax lookup, which keeps all pairs, is right", many["softmax"] > 0.99)
 
 # %% [markdown]
 # So it is not better against worse, but a memory of a *fixed size* against one that *grows*. A matrix of 64 rows can hold some pairs, and its price does not rise with what was read. A lookup keeps all that was ever written, and pays for it at every question. That is also where chapter 04 ended: any recurrent network has a state of a fixed size. The models with linear attention of today use the delta rule with decay (Yang et al. 2024), and often a few layers of softmax attention among them.
