@@ -144,7 +144,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So in random order the total is hardly ever rescaled. Does one pass save time, then? Not much: compiled as a loop on a CPU, one pass took about as long as two, since the exponentials take most of it and both need one for each score (`one_pass` in `python -m utils.told --list 09`; .8 to 1.1 of the time). What it saves is *keeping the scores*.
+# So in random order the total is hardly ever rescaled. Does one pass save time, then? Hardly: compiled as loops on a CPU, one pass took .85 to .95 of the time of two. Both take an exponential for each score, and that is most of the time. What one pass saves is *keeping the scores*. (Two figures of this chapter are told and not run; `python -m utils.told --list 09` has their commands.)
 #
 # ## Two halves of a dictionary
 #
@@ -697,7 +697,7 @@ claim("your compiled loop is more than ten times as fast as the formula", slow >
 claim("and gives the same scores", error < 1e-5)
 
 # %% [markdown]
-# Compiling alone would not have done it: the same loops with tanh, compiled, took three times as long as PyTorch's formula, since this tanh takes one number at a time (`compiled_tanh`, told). It took both, the algebra *and* the loop.
+# Compiling alone would not have done it: the same loops with tanh, compiled, took about three times as long as PyTorch's formula, since there tanh is a call for one number at a time, and PyTorch's works on eight or sixteen. It took both, the algebra *and* the loop.
 #
 # This is the core of `utils.attention.additive_attention`, which chapter 05 used: your loop, and beside it the softmax, the context, masks, and a way back. Which of its ways runs is told by `backend`.
 
