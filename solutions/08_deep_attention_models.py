@@ -1010,3 +1010,5 @@ predict.score()
 # - Arora et al. 2023, [Zoology](https://arxiv.org/abs/2312.04927): recall, attention and recurrent models of all kinds.
 # - Dosovitskiy et al. 2020, [An image is worth 16x16 words](https://arxiv.org/abs/2010.11929).
 # - Karpathy, [nanoGPT](https://github.com/karpathy/nanoGPT): the same kind of model, in two files, at GPU size.
+#
+# Next: [09 Fast attention](09_fast_attention.ipynb), the same numbers for a fraction of the memory.

@@ -21,7 +21,7 @@ def test_time_is_this_threads_own():
 def test_calls_take_turns_after_one_that_does_not_count():
     order = []
     milliseconds({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
-    assert order == list("abab" "ab")
+    assert order == list("ababab")
 
 
 def test_tensors_count_as_long_as_they_are_alive():

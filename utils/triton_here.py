@@ -1,6 +1,6 @@
 """Triton as this machine can run it: on a GPU, interpreted without one, and a stand-in where it is not installed.
 
-    from utils.triton_here import tl, triton
+from utils.triton_here import tl, triton
 """
 
 import importlib.util

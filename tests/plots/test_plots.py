@@ -137,6 +137,20 @@ def test_scattered_points_stand_where_they_are_and_no_two_entries_look_alike():
             plots.scatter(wrong, "probe", "right")
 
 
+def test_a_roof_bends_at_its_ridge_and_points_stand_where_they_are():
+    ax = plots.roofline({"mine": 4.0, "another": 300.0}, {"slow": (2.0, 0.25), "fast": (100.0, 0.9)})
+    for line, ridge in zip(ax.lines, (4.0, 300.0), strict=True):
+        x, y = line.get_xdata(), line.get_ydata()
+        assert x[1] == ridge and y[1] == y[2] == 1
+        assert y[0] == pytest.approx(x[0] / ridge)  # below it a share that grows with the operations per byte
+    assert [one.get_offsets()[0].tolist() for one in ax.collections] == [[2.0, 0.25], [100.0, 0.9]]
+    (legend,) = ax.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["mine", "another", "slow", "fast"]
+    for ridges in ({}, {str(i): 1.0 for i in range(9)}):
+        with pytest.raises(ValueError, match=f"got {len(ridges)} and 0"):
+            plots.roofline(ridges, {})
+
+
 def test_keys_in_the_plane_point_where_they_are_in_the_colour_of_their_value():
     moments = {"start": (torch.zeros(2, 2), torch.zeros(2, 3)), "end": (torch.tensor([[4.0, 0], [0, -2]]), VALUE[:2])}
     start, end = plots.keys_in_plane(moments, KEY, VALUE)
