@@ -45,4 +45,11 @@ NAMES = [
     "next_token_loss",
     "sample",
     "knock_out",
+    "online_softmax",
+    "merge_partials",
+    "tiled_attention",
+    "attention_traffic",
+    "factored_scores",
+    "fraction_sums",
+    "scores_kernel",
 ]  # in course order

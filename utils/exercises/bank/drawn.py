@@ -34,3 +34,14 @@ def lookup(Tq, Tk, Dk, Dv, *batch, dtype=torch.float32, **more):
     """A query, keys and values of these sizes, and what else a case is given."""
     shapes = {"query": (Tq, Dk), "key": (Tk, Dk), "value": (Tk, Dv)}
     return {name: normal(*batch, *shape, dtype=dtype) for name, shape in shapes.items()} | more
+
+
+def exponentials(Tq, Tk, A, scale=1.0):
+    """What additive scores are made of once the exponentials are taken: a (Tq, A), b (Tk, A) and the score vector."""
+    shapes = {"a": (Tq, A), "b": (Tk, A)}
+    drawn = {name: _exponential(shape, scale) for name, shape in shapes.items()}
+    return {**drawn, "score_vector": normal(A)}
+
+
+def _exponential(shape, scale):
+    return Draw(lambda generator: torch.exp(scale * torch.randn(shape, generator=generator)))

@@ -31,6 +31,7 @@ def main(fd: int, sandboxed: bool) -> None:
     if lockdown:
         lockdown.drop_root()
     torch.set_num_threads(1)
+    os.environ["TRITON_INTERPRET"] = "1"  # of which Triton takes note when an optimizer imports it, and never again
     torch.set_num_threads = lambda nthreads: None  # more of them than a runner may have would end it
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # imports for a second: not in each runner
     torch.zeros(1).half()  # asks what the processor can do, while there is a /proc to ask

@@ -1,0 +1,77 @@
+"""Loops over arrays, and a Triton kernel, launched where it may write and nowhere else.
+
+Neither numba nor Triton is imported here: what is compiled or interpreted brings them along.
+"""
+
+import ast
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+TILE = 16  # queries and keys
+FENCE = 4096  # numbers on either side of a tensor
+UNTOUCHED = -7.0
+
+
+class WrittenOutside(Exception):
+    """A kernel stored numbers beside the tensor that it was given."""
+
+
+def fraction_sums(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Tensor:
+    """The array that it makes of the three as arrays, as a tensor. Raises TypeError if it is none of float32."""
+    sums = attempt(a.numpy(), b.numpy(), score_vector.numpy())
+    if not isinstance(sums, np.ndarray) or sums.dtype != np.float32:
+        kind = f"one of {sums.dtype}" if isinstance(sums, np.ndarray) else f"a {type(sums).__name__}"
+        raise TypeError(f"an array of float32 should be returned; it was {kind}")
+    return torch.from_numpy(sums)
+
+
+def scores_kernel(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Any:
+    """The scores (Tq, Tk) that a kernel writes, tile by tile; or what a function of the three tensors returns.
+
+    a (Tq, A), b (Tk, A), score_vector (A,). Raises WrittenOutside.
+    """
+    if hasattr(attempt, "__getitem__"):
+        return _launched(attempt, a, b, score_vector)
+    if len(inspect.signature(attempt).parameters) > 3:
+        raise TypeError("this is a function, and only a kernel can be launched: @triton.jit belongs above it")
+    return attempt(a, b, score_vector)
+
+
+def _launched(kernel: Any, *given: Tensor) -> Tensor:
+    interpreted = type(kernel).__name__ == "InterpretedFunction"
+    device = "cuda" if torch.cuda.is_available() and not interpreted else "cpu"
+    a, b, score_vector = (_fenced(tensor.to(device), math.nan)[1] for tensor in given)
+    Tq, Tk = len(a), len(b)
+    whole, scores = _fenced(torch.full((Tq, Tk), math.nan, device=device), UNTOUCHED)
+    grid = (math.ceil(Tq / TILE), math.ceil(Tk / TILE))
+    try:
+        kernel[grid](a, b, score_vector, scores, Tq, Tk, len(score_vector), TILE, TILE)
+    except Exception as error:
+        raise _plain(error) from None
+    if not (whole[:FENCE] == UNTOUCHED).all() or not (whole[-FENCE:] == UNTOUCHED).all():
+        raise WrittenOutside("numbers were stored beside the scores, where other tensors may live")
+    return scores.cpu().clone()
+
+
+def _fenced(tensor: Tensor, fill: float) -> tuple[Tensor, Tensor]:
+    """A longer tensor of which the middle is a copy of the given one, and that copy."""
+    whole = torch.full((tensor.numel() + 2 * FENCE,), fill, device=tensor.device)
+    middle = whole[FENCE:-FENCE].view(tensor.shape)
+    middle.copy_(tensor)
+    return whole, middle
+
+
+def _plain(error: BaseException) -> BaseException:
+    """What a line of the kernel raised, without what Triton wraps around it: the kernel's own text, for one."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    node, words = getattr(error, "node", None), getattr(error, "error_message", None)
+    if isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node):
+        return NotImplementedError()  # a compiler knows no `raise`: it has not been written yet
+    return RuntimeError(words) if isinstance(words, str) else error
