@@ -1,6 +1,7 @@
 """What chapter 09 tells of loops that it does not compile."""
 
 import math
+from functools import partial
 
 import numba
 import numpy as np
@@ -52,7 +53,8 @@ def one_pass() -> Measured:
     found = []
     for seed in range(3):
         scores = np.random.default_rng(seed).standard_normal(1_000_000, np.float32)
-        ms = costs.milliseconds({"two": lambda: two_passes(scores), "one": lambda: one_after_the_other(scores)}, 9)
+        calls = {"two": partial(two_passes, scores), "one": partial(one_after_the_other, scores)}
+        ms = costs.milliseconds(calls, 9)
         found.append(ms["one"] / ms["two"])
     return {"one pass, in times of two": found}
 
