@@ -283,7 +283,7 @@ kept = reach(
 plots.curves(range(101), kept, "distance from the end", "size of the gradient", log="y", ylim=(1e-4, 1));
 
 # %% [markdown]
-# *This axis has four decades where the one above has twenty-seven. The open GRU falls slowly; the open LSTM hardly falls at all. With attention the curve falls for a few steps, where the state still carries, and then stays level, because that part comes through the lookup, in one step from anywhere.*
+# *This axis has four decades where the one above has twenty-seven. The open GRU falls slowly; the open LSTM hardly falls at all here. With attention the curve falls for a few steps, where the state still carries, and then stays level, because that part comes through the lookup, in one step from anywhere.*
 
 # %%
 attentive = kept["GRU + attention"]
@@ -348,7 +348,7 @@ first["1 / T, for its slope"] = first["GRU + attention"][0] * 5 / torch.tensor(l
 plots.curves(lengths, first, "length T", "gradient at the first input", log="xy", ylim=(1e-5, 1));
 
 # %% [markdown]
-# *With attention the line lies on that of 1/T. The plain GRU leaves the picture at once, since it falls exponentially, and the open LSTM falls slowly. Its fall is exponential all the same, so attention overtakes it further out. (Where differs from seed to seed; at 6,400 steps it was ahead with each of eight.) That is the honest sentence about a lookup: not "constant", but **1/T against exponential**.*
+# *With attention the line lies on that of 1/T. The plain GRU leaves the picture at once, since it falls exponentially, and the open LSTM stays about level for a hundred steps and then falls, faster and faster. So attention overtakes it further out. (At which length differs from seed to seed; at 6,400 steps it was ahead with each of eight.) That is the honest sentence about a lookup: not "constant", but **1/T against exponential**.*
 
 # %%
 times_length = first["GRU + attention"] * torch.tensor(lengths)
@@ -428,8 +428,8 @@ claim("so does a GRU without attention whose gate starts open", recalled["GRU, g
 # %%
 predict.answer(
     "the GRU + attention and the GRU with an open gate",
-    "because both start with a gradient at distance 20 that can be learned from; the plain GRU has a "
-    "hundred-thousandth.",
+    "and both start with a gradient at distance 20 that is large enough to learn from; the plain GRU has a "
+    "hundred-thousandth. (Such a gradient is needed. That it is always enough, these runs do not show.)",
 )
 
 # %% [markdown]
@@ -459,7 +459,7 @@ claim("no number that is tested was learned from", not any(pair.about in learned
 #
 # **The decoder** is a GRU that makes one step for each German word. At every step it gets the embedding of the word before, its own state, and the context, which is always the same. Before the first word stands START, and when it writes END, the sentence is over.
 #
-# **Training differs from writing.** In training, the decoder is given the *right* word before at every step, whatever it would have written itself: this is called **teacher forcing**. So each step has one question with a known answer, which word comes next, and the loss is the mean of −log of the probability that the right one is given (`models.translation_loss`). When it writes, nobody knows the right words: it takes the likeliest word at each step and goes on from that, so a mistake is carried on.
+# **Training differs from writing.** In training, the decoder is given the *right* word before at every step, whatever it would have written itself: this is called **teacher forcing**. So each step has one question with a known answer, which word comes next, and the loss is the mean of −log of the probability that the network gives to the right one (`models.translation_loss`). When it writes, nobody knows the right words: it takes the likeliest word at each step and goes on from that, so a mistake is carried on.
 
 # %% [markdown]
 # ### Exercise 4.4 · A decoder with a fixed context  (4 minutes, about 1 line)
@@ -482,7 +482,7 @@ fixed_context_step = check("fixed_context_step", fixed_context_step)
 # %% [markdown]
 # The rest of the encoder–decoder is in `utils/models`: the embeddings, the two GRUs that read, and a layer that turns state, word and context into one logit for each German word. Your step is its heart. A translation counts only if **every** word is right.
 #
-# **Three habits of training**, in this and later chapters. The rate **warms up**: it grows from almost nothing over the first 50 steps, since Adam divides each step by the gradient's usual size, and at first it hardly knows that. Later the rate **decays** towards nothing, since large steps go on jumping about a minimum that small ones come close to. And the gradient is **clipped**, shortened to length 1 wherever it is longer, so that one batch with an exploding gradient does not throw away what was learned. At the rate of 0.01 that is used below, the narrow network does as well without them. At three times that rate it needs them: .63 to .67 of the names with four digits are right with all three habits, and about a fifth with none. Clipping has the least part in that (told by `habits`).
+# **Three habits of training**, in this and later chapters. The rate **warms up**: it grows from almost nothing over the first 50 steps, since Adam divides each step by the gradient's usual size, and at first it hardly knows that. Later the rate **decays** towards nothing, since large steps go on jumping about a minimum that small ones come close to. And the gradient is **clipped**, shortened to length 1 wherever it is longer, so that one batch with an exploding gradient does not throw away what was learned. At the rate of 0.01 that is used below, the narrow network does without them, and even a little better. At three times that rate it needs them: .63 to .67 of the names with four digits are right with all three habits, and about a fifth with none. Clipping has the least part in that (told by `habits`).
 
 # %%
 recipe = {"warm_up": 50, "decay": True, "clip": 1.0}  # of the rate and the gradient: see training.train
@@ -635,7 +635,7 @@ for name, model in {"width 64": narrow, "width 128": wide}.items():
 #
 # The fillers are twelve times the word *please*. They carry nothing, so there is as much to remember as before. In front of the number, where the network is as long and the number no further away, they cost little or nothing; behind it they cost about a digit: three come out as rarely as four did. An open gate buys much of that back, though without fillers it does not help.
 #
-# So distance matters, and an open gate cures a good part of what it costs. Without fillers the open gate did not help: at the distance of the names themselves it is not the gradient's reach that limits this network. The rest of the cliff is size, or time to learn, and these controls do not separate those two.
+# So distance matters, and an open gate cures a good part of what it costs. Without fillers it costs a little itself, so this control cannot say whether the gradient's reach limits the network at the distance of the names themselves. The rest of the cliff is size, or time to learn, and these controls do not separate those two.
 
 # %% [markdown]
 # ### What may be said

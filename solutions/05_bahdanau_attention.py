@@ -185,7 +185,7 @@ class BahdanauAttention(nn.Module):
 BahdanauAttention = check("BahdanauAttention", BahdanauAttention)
 
 # %% [markdown]
-# Why small? The scores are sums over all `d_hidden` numbers. Started with standard normal numbers, not divided by √d_hidden, the network below translates about as well and aligns less reliably: with three of four seeds the lines that should cross do so in over three quarters of the names, with the fourth in half of them or fewer. Multiplied by √d_hidden instead, it gets between a fifth and four fifths of the twelve-digit names right.
+# Why small? The scores are sums over all `d_hidden` numbers, so without the division they start large, and the softmax starts hard. Started with standard normal numbers, not divided by √d_hidden, the network below translates about as well and aligns less reliably: with three of four seeds the lines that should cross do so in over three quarters of the names, with the fourth in half of them or fewer. Multiplied by √d_hidden instead, it gets between a fifth and four fifths of the twelve-digit names right.
 #
 # ### Who asks, and when
 #
@@ -231,7 +231,7 @@ attention_decoder_step = check("attention_decoder_step", attention_decoder_step)
 
 # %%
 predict(
-    "Names of twelve digits: how many does the best of the three controls get right?",
+    "Names of twelve digits: how many come out right with uniform weights, which see all the states?",
     "about as many as attention",
     "a third to a half",
     "fewer than one in ten",
@@ -303,8 +303,8 @@ claim("with a wider vector under a tenth, too", exact["fixed context, wider"][12
 # %%
 predict.answer(
     "fewer than one in ten",
-    "for the wider summary and the mean of all states alike: neither more numbers nor more states, but "
-    "choosing among them is what helps.",
+    "and so it is with the wider summary. Neither more numbers nor more states, but choosing among them is "
+    "what helps.",
 )
 
 # %% [markdown]
@@ -319,10 +319,10 @@ predict.answer(
 #
 # | model | all | no unknown words |
 # |---|---|---|
-# | RNNencdec-50 (fixed context) | 17.82 | 26.71 |
+# | RNNencdec-50 (fixed context; trained on sentences of up to 50 words) | 17.82 | 26.71 |
 # | RNNsearch-50 (attention) | 26.75 | 34.16 |
 # | RNNsearch-50\* (attention, trained longer) | 28.45 | 36.15 |
-# | Moses (phrase-based, with more monolingual text) | 33.30 | 35.63 |
+# | Moses (not a network: it puts stored phrases together, and had more French text) | 33.30 | 35.63 |
 #
 # Attention is ahead of the fixed context by nine points, and where it knows all words, the one trained longer reaches the phrase-based system.
 #
@@ -736,7 +736,7 @@ claim("fused and plain give the same context and gradients", same)
 claim("the fused one keeps less than a fifth of the memory", memory["fused"] < memory["plain"] / 5)
 
 # %% [markdown]
-# Chapter 09 shows how it is done, and does it on a GPU.
+# Chapter 09 shows how it is done.
 #
 # ## Further · Search with a beam  (32 minutes)
 #

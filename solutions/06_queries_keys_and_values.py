@@ -82,7 +82,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# You know from chapter 02 what large scores do: the softmax becomes hard, one key takes all, and almost nothing can be learned through it. A layer should not become harder just because it is wider. So divide by √d, and the scores are of size one at every width.
+# You know from chapter 02 what large scores do: the softmax becomes hard, one key takes all, and hardly any gradient comes through weights that are nearly 0 or 1. A layer should not become harder just because it is wider. So divide by √d, and the scores are of size one at every width.
 #
 # This is the **scaled dot product** of Vaswani et al. (2017):
 #
@@ -173,7 +173,7 @@ plots.bar_grid(some);
 # %% [markdown]
 # *The same for three widths, without a running kernel. Divided, the weights stay mixed; not divided, they turn into a choice that nobody has learned.*
 #
-# Is the division *needed*? It can be had otherwise: it is a factor, and $W_q$ can contain a factor. Start $W_q$ smaller by √d, and the plain product starts with the same weights. What counts is that the softmax starts soft; dividing sees to that whatever the width. A learned $W_q$ may still make it as sharp as the task wants.
+# Is the division *needed*? It can be had otherwise: it is a factor, and $W_q$ can contain a factor. Start $W_q$ smaller by √d, and the plain product starts with the same weights, as soft as the others. It does not go on alike, though. Adam's steps in $W_q$ have the same size in both, and without the division each of them changes the scores √d times as much (chapter 03 met that confound: a start and a step). In chapter 05's translator, where √d is 8, it tells: with the division .97, .93 and .98 of the names of twelve digits come out right, and with the smaller start in its place .20, .70 and .32. (Three seeds each. `python -m utils.told --list 06` has the command behind each figure that this text tells and does not run.)
 
 # %%
 state, W_q, key = torch.randn(5, 64), torch.randn(64, 64), torch.randn(9, 64)
@@ -445,8 +445,8 @@ claim("its recurrent state does need those before", (without_past - recurrent(x)
 
 # %%
 predict(
-    "A sequence gets twice as long. How many times the operations does its self-attention take (no maps)?",
-    "twice", "four times", "eight times",
+    "Vectors of 64 numbers: up to which length does self-attention (no maps) take fewer operations than a recurrent layer?",
+    "8", "64", "4,096",
 )
 
 # %%
@@ -486,9 +486,9 @@ claim("at n = d = 64 both take the same", attends[2] == recurs[2])
 
 # %%
 predict.answer(
-    "four times",
-    "because each of twice as many positions asks twice as many. So, its maps aside, self-attention takes less "
-    "than a recurrent layer where the sequence is shorter than its width, and far more for a whole book.",
+    "64",
+    "because n² · d is less than n · d² as long as n is less than d. For a whole book it is far more. (With the maps of "
+    "attention, 4 n · d², the recurrent layer takes less at every length.)",
 )
 
 # %% [markdown]
@@ -626,13 +626,13 @@ claim(
 )
 
 # %% [markdown]
-# ### What one head cannot do
+# ### Two questions at once
 #
-# Eight things, each with a name and eight numbers. A query holds *two* names, and wants the numbers of both. Same width, same parameters, one head or two; five seeds, on the first axis again. (Names are one-hot. Those in the query are three times as long, so that the scores can become large quickly.)
+# Eight things, each with a name and eight numbers. A query holds *two* names, and wants the numbers of both. Same width, same parameters, one head or two; five seeds, on the first axis again. What comes back is counted as 1 − the mean squared error, since what is wanted has the variance 1. (Names are one-hot. Those in the query are three times as long, so that the scores can become large quickly.)
 
 # %%
 predict(
-    "One head may look at both things. How much of the variance of the sixteen numbers can it bring back?",
+    "One head may look at both things. How much of the sixteen numbers can it bring back?",
     "nearly all of it", "three quarters", "half",
 )
 
@@ -691,7 +691,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# The half is no accident. What one head returns is a linear map of *one* blend, α times the first thing's numbers plus β times the second's. Of the first it can give back a share of α²/(α² + β²), of the second β²/(α² + β²): together one of two, however the vote is shared. More width or more steps change nothing. A softmax has one vote.
+# The half is no accident. What one head returns is a linear map of *one* blend, α times the first thing's numbers plus β times the second's. The best guess of the first from that blend z = αx + βy is α/(α² + β²) · z, and its error has the variance β²/(α² + β²). So of the first a share of α²/(α² + β²) comes back, of the second β²/(α² + β²): together one of two, however the vote is shared. More width or more steps change nothing. A softmax has one vote.
 #
 # ## Order
 
@@ -941,7 +941,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# (With fifteen other seeds rotated positions have .66 to .96 right at a length of 64.)
+# (With fifteen other seeds rotated positions have .66 to .96 right at a length of 64.) What goes wrong there? A score knows distances, and in training none was above 15, so nothing made the scores of larger ones small. At a length of 64, positions 41 to 64 give .5 to .9 of their weight to distances above 15, and hardly any to those from 2 to 15.
 
 # %% [markdown]
 # Is a causal mask not itself a hint of order? The third position sees three keys, and the fourth sees four. Models of several layers without any positions do learn order from that (Haviv et al. 2022). One layer *cannot*: its weighted sum runs over the earlier words as over a bag of words, and does not change when they change places.
@@ -1133,7 +1133,7 @@ predict.score()
 # %% [markdown]
 # ## In short
 #
-# - The match is a product; divided by √d it keeps the softmax soft at any width. A smaller start of $W_q$ gives the same weights to begin with.
+# - The match is a product; divided by √d it keeps the softmax soft at any width. A smaller start of $W_q$ gives the same weights to begin with, but steps that are √d times as large.
 # - Sum or product: both match names and compare vectors. At the same width the product compares better; in chapter 05's translator it does as well. It costs far less.
 # - Self-attention: query, key and value all come from one sequence; in cross-attention the query comes from another one. A causal mask hides what comes after.
 # - No position waits for another, and any two are one step apart. The price grows with the square of the length.
@@ -1148,7 +1148,7 @@ predict.score()
 # <details><summary>What goes wrong when heads are split by a reshape straight to (B, heads, T, D/heads)?</summary>Memory lies row by row. The first head would get the first T/heads rows whole, cut in pieces: other steps instead of other columns. The shapes fit, and nothing complains.</details>
 # <details><summary>Your model trains well and its loss is far too low. What do you look at first?</summary>The mask. Without it, or turned round, or off by one, each position sees the token that it has to predict.</details>
 # <details><summary>A rotary layer reads a text from the middle, all positions 1000 higher. What changes in its attention weights?</summary>Nothing but rounding: a score depends on the distance of the two positions.</details>
-# <details><summary>When is a recurrent layer cheaper than self-attention, and why was it dropped all the same?</summary>When the sequence is much longer than it is wide. But its steps wait for each other, and in training nothing else would have to.</details>
+# <details><summary>When is a recurrent layer cheaper than self-attention, and why was it dropped all the same?</summary>With its maps counted, always; without them, when the sequence is longer than it is wide. But its steps wait for each other, and in training nothing else would have to.</details>
 
 # %% [markdown]
 # ## To read on
