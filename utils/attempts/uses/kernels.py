@@ -6,6 +6,7 @@ Neither numba nor Triton is imported here: what is compiled or interpreted bring
 import ast
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,17 @@ from torch import Tensor
 TILE = 16  # queries and keys
 FENCE = 4096  # numbers on either side of a tensor
 UNTOUCHED = -7.0
+TOO_LATE = (
+    "Triton was imported before TRITON_INTERPRET was set, and there is no GPU to compile for: "
+    "restart the notebook's kernel, and run its cells from the first one on"
+)
 
 
 class WrittenOutside(Exception):
     """A kernel stored numbers beside the tensor that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__("numbers were stored beside the scores, where other tensors may live")
 
 
 def fraction_sums(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Tensor:
@@ -38,14 +46,17 @@ def scores_kernel(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor)
     """
     if hasattr(attempt, "__getitem__"):
         return _launched(attempt, a, b, score_vector)
-    if len(inspect.signature(attempt).parameters) > 3:
+    required = [given for given in inspect.signature(attempt).parameters.values() if given.default is given.empty]
+    if len(required) > 3:
         raise TypeError("this is a function, and only a kernel can be launched: @triton.jit belongs above it")
     return attempt(a, b, score_vector)
 
 
 def _launched(kernel: Any, *given: Tensor) -> Tensor:
-    interpreted = type(kernel).__name__ == "InterpretedFunction"
-    device = "cuda" if torch.cuda.is_available() and not interpreted else "cpu"
+    device = "cuda" if torch.cuda.is_available() and type(kernel).__name__ == "JITFunction" else "cpu"
+    language = sys.modules.get("triton.language")
+    if language and device == "cpu" and type(language.zeros).__name__ == "JITFunction":
+        raise RuntimeError(TOO_LATE)
     a, b, score_vector = (_fenced(tensor.to(device), math.nan)[1] for tensor in given)
     Tq, Tk = len(a), len(b)
     whole, scores = _fenced(torch.full((Tq, Tk), math.nan, device=device), UNTOUCHED)
@@ -55,7 +66,7 @@ def _launched(kernel: Any, *given: Tensor) -> Tensor:
     except Exception as error:
         raise _plain(error) from None
     if not (whole[:FENCE] == UNTOUCHED).all() or not (whole[-FENCE:] == UNTOUCHED).all():
-        raise WrittenOutside("numbers were stored beside the scores, where other tensors may live")
+        raise WrittenOutside
     return scores.cpu().clone()
 
 

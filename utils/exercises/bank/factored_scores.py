@@ -147,7 +147,8 @@ mistakes.add("score_vector_left_out",
     "Your channels are added up as they are. `score_vector` says how much each of them counts, and with which sign.")
 mistakes.add("keys_first", but(pairs=lambda a, b: multiplied(b, a)),
     "Your scores have a row for each key: (Tk, Tq). Give each query a row: (Tq, Tk).")
-mistakes.add("not_summed", but(constant=lambda w: w, answer=lambda constant, fractions, w: constant - 2 * fractions * w),
+mistakes.add("not_summed",
+    but(constant=lambda w: w, answer=lambda constant, fractions, w: constant - 2 * fractions * w),
     "Your result still has A numbers for each pair. Add them up, so that a pair has one score.")
 mistakes.add("detached", lambda *given: in_steps(*given).detach(),
     "Your values are right, but no gradient comes through: detach, item, numpy, no_grad or a new tensor made from numbers cut the graph.")
