@@ -60,8 +60,8 @@ claim("no word is left out: every weight is above zero", bool((weights > 0).all(
 # %%
 predict.answer(
     "all 6",
-    "because the shares are exponentials, as chapter 02 shows, and those are above zero even for the worst match. "
-    "The picture writes <.01 where two digits would show zero.",
+    "because the shares are exponentials, as chapter 02 shows, and those are above zero even for the worst "
+    "match. The picture writes <.01 where two digits would show zero.",
 )
 
 # %% [markdown]
@@ -228,7 +228,7 @@ predict.score()
 # | [06 Queries, keys and values](06_queries_keys_and_values.ipynb) | 135 | the match becomes a product; every position of a sequence asks, several times at once |
 # | [07 Layer thirteen](07_layer_thirteen.ipynb) | 145 | a late layer asks what the first one knew; what carries it there, and what does not |
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
-# | [09 Fast attention](09_fast_attention.ipynb) | 100 | the same numbers without the matrix of weights, and what a lookup costs |
+# | [09 Fast attention](09_fast_attention.ipynb) | 140 | the same numbers without the matrix of weights, and what a lookup costs |
 
 # %% [markdown]
 # ## In short

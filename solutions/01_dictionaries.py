@@ -99,9 +99,9 @@ claim("the list slows down over a hundred times more", list_slower > 100 * dicti
 # %%
 predict.answer(
     "tens of thousands of times as long in the list, hardly longer in the dictionary",
-    "because a scan compares half of the list on average, so its time grows with the list. (Less than a hundred "
-    "thousand times, since of ten entries most of the time is the call itself.) "
-    "A dictionary goes straight to the right place, and the next section says how.",
+    "because a scan compares half of the list on average, so its time grows with the list. (Less than a "
+    "hundred thousand times, since of ten entries most of the time is the call itself.) A dictionary goes "
+    "straight to the right place, and the next section says how.",
 )
 
 # %% [markdown]

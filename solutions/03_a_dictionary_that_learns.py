@@ -675,8 +675,9 @@ claim("and as far down as the sharp start, within 15 points", (in_the_noise - sh
 # %%
 predict.answer(
     "the one that is long elsewhere",
-    "and so most of the harm is not sharpness as such. A random key lies mostly in the 14 directions of noise, so a random "
-    "start that is sharp chooses by noise. It has to be soft because it cannot know what to be sharp about.",
+    "and so most of the harm is not sharpness as such. A random key lies mostly in the 14 directions of "
+    "noise, so a random start that is sharp chooses by noise. It has to be soft because it cannot know what "
+    "to be sharp about.",
 )
 
 # %% [markdown]

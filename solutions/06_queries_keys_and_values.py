@@ -445,7 +445,8 @@ claim("its recurrent state does need those before", (without_past - recurrent(x)
 
 # %%
 predict(
-    "Vectors of 64 numbers: up to which length does self-attention (no maps) take fewer operations than a recurrent layer?",
+    "Vectors of 64 numbers: up to which length does self-attention (no maps) take fewer operations than a "
+    "recurrent layer?",
     "8", "64", "4,096",
 )
 
@@ -487,8 +488,8 @@ claim("at n = d = 64 both take the same", attends[2] == recurs[2])
 # %%
 predict.answer(
     "64",
-    "because n² · d is less than n · d² as long as n is less than d. For a whole book it is far more. (With the maps of "
-    "attention, 4 n · d², the recurrent layer takes less at every length.)",
+    "because n² · d is less than n · d² as long as n is less than d. For a whole book it is far more. (With "
+    "the maps of attention, 4 n · d², the recurrent layer takes less at every length.)",
 )
 
 # %% [markdown]

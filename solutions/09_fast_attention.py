@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 09 · Fast attention
 #
-# **100 minutes**, and 20 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (scaled dot products), and from [chapter 05](05_bahdanau_attention.ipynb) the additive score.
+# **140 minutes**, and 30 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (scaled dot products), and from [chapter 05](05_bahdanau_attention.ipynb) the additive score.
 #
 # After this chapter you can
 # - take a softmax whose scores you see once, one after the other,
@@ -150,7 +150,7 @@ predict.answer(
 #
 # The weighted sum of values can be carried along in the same way. For each query keep three things: the largest score, the total, and the `sums`, which are the sum of exp(score − largest) · value. Their quotient sums / total is the context. When the largest changes, total and sums shrink by the same factor.
 #
-# Three such things are a whole answer of a part of a dictionary. Two parts can be put together, as two tiles were. By hand, one query with values of one number:
+# Three such things are the whole answer of a part of a dictionary. Two parts can be put together, as two tiles were. By hand, one query with values of one number:
 #
 # | part | scores | values | largest | total | sums |
 # |---|---|---|---|---|---|
@@ -159,7 +159,8 @@ predict.answer(
 # | both | | | log 4 | ½ · 1.5 + 1 = 1.75 | ½ · 2 + 8 = 9 |
 #
 # The context is 9 / 1.75 = 5.14, and the weights by hand are 1/7, 2/7 and 4/7: (2 + 2 + 32) / 7 is the same.
-#
+
+# %% [markdown]
 # ### Exercise 9.2 · Merge two parts  (8 minutes, about 4 lines)
 # Each part is a tuple: largest (Tq, 1), total (Tq, 1) and sums (Tq, Dv). Give the same three for both together. A part without any key, for some queries or for all, has −∞, 0 and 0 there; two of them together have that as well, and no NaN.
 #
@@ -170,7 +171,7 @@ predict.answer(
 def merge_partials(one, other):
     """What two halves give together, each a (largest (Tq, 1), total (Tq, 1), sums (Tq, Dv)) of its keys.
 
-    largest: the largest score; total: the sum of exp(score - largest); sums: that of exp(score - largest) value.
+    With weight = exp(score - largest): total is the sum of the weights, sums that of weight times value.
     A half without a key has -inf, 0 and 0.
     """
     # BEGIN SOLUTION
@@ -202,11 +203,10 @@ query = torch.tensor([[0.9, 0.3]])  # chapter 02's
 halves = [partial_attention(query, key[some], value[some]) for some in (slice(0, 3), slice(3, 6))]
 (_, *first), (_, *second), (_, *both) = *halves, merge_partials(*halves)
 answers = [sums / total for total, sums in (first, second, both)] + [plain(query, key, value)]
-names = [" ".join(words[:3]), " ".join(words[3:]), "merged", "asked as a whole"]
-plots.entries(names, torch.cat(answers));
+plots.entries(["first three", "last three", "merged", "as a whole"], torch.cat(answers));
 
 # %% [markdown]
-# *Chapter 02's six words, cut in two. Each half gives a colour of its own, and merged they give that of the whole: not the middle of both, for the half with the better match has more of the say.*
+# *Chapter 02's six words, cut in two. Each half gives a colour of its own, and merged they give that of the whole. It is not the middle of both, since the half with the better matches has more of the say.*
 
 # %%
 query, key, value = torch.randn(3, 1000, 16)
@@ -223,7 +223,8 @@ claim("a dictionary that is cut into five shuffled parts gives the same context"
 
 # %%
 predict(
-    "Two million weights are added up in float32: one after the other, or in tiles of 1,000 whose sums are then added. Which total is closer to the true one?",
+    "Two million weights are added up in float32: one after the other, or in tiles of 1,000 whose sums are "
+    "then added. Which total is closer to the true one?",
     "the one from the tiles", "the one in order", "both are the same",
 )
 
@@ -245,8 +246,8 @@ claim("tiles are at least ten times as accurate", min(in_order) > 10 * max(in_ti
 # %%
 predict.answer(
     "the one from the tiles",
-    "because a float32 has about seven digits. When a small number is added to a total in the millions, its own "
-    "last digits are lost, every time; a tile's total is a thousand times smaller.",
+    "because a float32 has about seven digits. When a small number is added to a total in the millions, its "
+    "own last digits are lost, every time; a tile's total is a thousand times smaller.",
 )
 
 # %% [markdown]
@@ -301,7 +302,8 @@ plots.bar_grid(some);
 
 # %%
 predict(
-    "256 queries ask 1,024 keys in tiles of 256, and then 65,536 keys. How much more memory does the tiled lookup take, beside its inputs?",
+    "256 queries ask 1,024 keys in tiles of 256, and then 65,536 keys. How much more memory does the tiled "
+    "lookup take, beside its inputs?",
     "64 times as much", "no more at all", "8 times as much",
 )
 
@@ -313,7 +315,8 @@ for Tk in many:
     query, key, value = torch.randn(256, 64), *torch.randn(2, Tk, 64)
     for name, way in zip(sizes, (plain, tiled), strict=True):
         sizes[name].append(costs.most_at_once(functools.partial(way, query, key, value)))
-plots.curves(many, {name: [size / 1e6 for size in each] for name, each in sizes.items()}, "keys", "MB at once", "xy");
+megabytes = {name: [size / 1e6 for size in each] for name, each in sizes.items()}
+plots.curves(many, megabytes, "keys", "MB at once", "xy");
 
 # %% [markdown]
 # *The formula's line rises with the keys, the other is flat.*
@@ -342,7 +345,9 @@ def in_blocks(query, key, value, rows=256, tile=256):
 ways = {"the formula": plain, "in tiles and blocks": in_blocks, "PyTorch's own": pytorchs}
 measured = {T: compared(ways, T) for T in lengths}
 by_way = {name: [measured[T][0][name] for T in lengths] for name in ways}
-plots.curves(lengths, by_way, "tokens", "milliseconds", "xy");
+ax = plots.curves(lengths, by_way, "tokens", "milliseconds", "xy")
+ax.minorticks_off()
+ax.set_xticks(lengths, lengths);
 
 # %% [markdown]
 # *On the machine that wrote this, at 4,096 tokens: formula 131 ms, yours 63, PyTorch's 44. Below 1,024 tokens your loop is no faster, since every tile costs a few calls from Python.*
@@ -386,30 +391,28 @@ attention_traffic = check("attention_traffic", attention_traffic)
 # %%
 for name, rows in (("formula", None), ("blocks of 256", 256)):
     operations, moved = attention_traffic(4096, 4096, 64, 64, rows)
-    print(f"{name:14}{operations / 1e9:.1f} G operations,{moved / 1e6:5.0f} MB, {operations / moved:.0f} operations a byte")
+    ratio = f"{operations / moved:.0f} operations a byte"
+    print(f"{name:14}{operations / 1e9:.1f} G operations,{moved / 1e6:5.0f} MB, {ratio}")
 
 # %% [markdown]
 # Now this machine's rates, four small experiments: a product of matrices that fit into the cache; exponentials in a small tensor; a copy of 64 MB; and one more that is easily forgotten. **New memory** has to be asked of the operating system, which hands it out in pages, and fills each with zeros when it is first touched. So fill a new tensor, and one that was filled before; the difference is the price of new pages.
 
 # %%
 n = 16 * 2**20  # numbers: 64 MB
-old, other, matrix = torch.zeros(n), torch.zeros(n), torch.randn(512, 512)
-few = torch.randn(2**16)
+old, other, matrix, few = torch.zeros(n), torch.zeros(n), torch.randn(512, 512), torch.randn(2**16)
 product, exponentials = torch.empty(512, 512), torch.empty(2**16)
-calls = {
-    "multiply": lambda: torch.mm(matrix, matrix, out=product),
-    "exponential": lambda: torch.exp(few, out=exponentials),
-    "copy": lambda: other.copy_(old),
-    "fill new": lambda: torch.empty(n).fill_(1.0),
-    "fill old": lambda: old.fill_(1.0),
-}
+calls = {"multiply": lambda: torch.mm(matrix, matrix, out=product)}
+calls["exponential"] = lambda: torch.exp(few, out=exponentials)
+calls["copy"] = lambda: other.copy_(old)
+calls["fill new"] = lambda: torch.empty(n).fill_(1.0)
+calls["fill old"] = lambda: old.fill_(1.0)
 ms = costs.milliseconds(calls, 7)
-rates = {  # per millisecond
-    "operations": 2 * 512**3 / ms["multiply"],
-    "exponentials": 2**16 / ms["exponential"],
-    "bytes moved": 2 * 4 * n / ms["copy"],
-    "new bytes": 4 * n / max(0.01, ms["fill new"] - ms["fill old"]),
-}
+
+# %%
+# per millisecond
+rates = {"operations": 2 * 512**3 / ms["multiply"], "exponentials": 2**16 / ms["exponential"]}
+rates["bytes moved"] = 2 * 4 * n / ms["copy"]  # read and written
+rates["new bytes"] = 4 * n / max(0.01, ms["fill new"] - ms["fill old"])
 print({name: f"{rate / 1e6:.1f} G a second" for name, rate in rates.items()})
 
 # %% [markdown]
@@ -486,8 +489,8 @@ claim("with three axes it takes fifty times the memory", sizes["three axes"] > 5
 # %%
 predict.answer(
     "the memory that it takes",
-    "because its fast kernel for CPUs is written for (batch, heads, tokens, width). With another number of axes "
-    "PyTorch falls back on the formula, without a word.",
+    "because its fast kernel for CPUs is written for (batch, heads, tokens, width). With another number of "
+    "axes PyTorch falls back on the formula, without a word.",
 )
 
 # %% [markdown]
@@ -501,7 +504,19 @@ print(attention.backend(attention.dot_product_attention, *inputs[:, None]))
 #
 # Training needs the weights again, for the gradients. The formula keeps them: that is its memory, for every layer at once, until the way back comes by. But a weight can be *computed again*, from query, key, and one number for each query: its log-total, largest + log(total), since weight = exp(score − log-total). So keep these and throw the weights away.
 #
-# The cell below is the only one of this chapter that you need not understand in full. `g` stands for the gradient of the context, and a softmax's gradient is weight · (what the value was worth − the mean of that), as in chapter 02.
+# The next two cells are the only ones of this chapter that you need not understand in full. `g` stands for the gradient of the context, and a softmax's gradient is weight · (what the value was worth − the mean of that), as in chapter 02.
+
+
+# %%
+def gradients_in_tiles(g, query, key, value, context, log_total):
+    """The gradients of query, key and value from that of the context, 256 keys at a time."""
+    scale, query_grad, others = query.size(-1) ** -0.5, torch.zeros_like(query), []
+    for some_keys, some_values in zip(key.split(256), value.split(256), strict=True):
+        weights = torch.exp(query @ some_keys.mT * scale - log_total)  # once more
+        slopes = weights * (g @ some_values.mT - (g * context).sum(-1, keepdim=True)) * scale
+        query_grad += slopes @ some_keys
+        others.append((slopes.mT @ query, weights.mT @ g))
+    return query_grad, *(torch.cat(each) for each in zip(*others, strict=True))
 
 
 # %%
@@ -518,14 +533,7 @@ class Recomputed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g):
-        query, key, value, context, log_total = ctx.saved_tensors
-        scale, query_grad, others = query.size(-1) ** -0.5, torch.zeros_like(query), []
-        for some_keys, some_values in zip(key.split(256), value.split(256), strict=True):
-            weights = torch.exp(query @ some_keys.mT * scale - log_total)  # once more
-            slopes = weights * (g @ some_values.mT - (g * context).sum(-1, keepdim=True)) * scale
-            query_grad += slopes @ some_keys
-            others.append((slopes.mT @ query, weights.mT @ g))
-        return query_grad, *(torch.cat(each) for each in zip(*others, strict=True))
+        return gradients_in_tiles(g, *ctx.saved_tensors)
 
 
 # %%
@@ -547,24 +555,25 @@ claim("what is kept is a fifth at most", backward["recomputed"][2] < backward["f
 # Chapter 05's score is a sum: Σ_h w_h tanh(query_h + key_h). It cannot be written as one product of matrices, so the formula makes a tensor with a number for every query, key *and channel*. What does that cost, and what can be done? Two ideas.
 #
 # - **Blocks.** Take eight queries at a time, as above.
-# - **Algebra.** tanh(x) = 1 − 2 / (1 + e^{2x}), and e^{2(q + k)} = e^{2q} · e^{2k}. So take exponentials of the *rows* alone, (Tq + Tk) · A of them instead of Tq · Tk · A tanhs; for each triple there remain a product, a sum and a division.
+# - **Algebra.** $\tanh x = 1 - 2 / (1 + e^{2x})$, and $e^{2(q + k)} = e^{2q} \cdot e^{2k}$. So take exponentials of the *rows* alone, (Tq + Tk) · A of them instead of Tq · Tk · A tanhs. For each triple there remain a product, a sum and a division.
 #
-# By hand: q = 0, k = ½ log 3, w = 1. e^{2q} = 1, e^{2k} = 3, and 1 − 2 / (1 + 3) = ½. And tanh(½ log 3) is ½.
+# By hand: q = 0, k = ½ log 3, w = 1. Then $e^{2q} = 1$, $e^{2k} = 3$, and 1 − 2 / (1 + 3) = ½. And tanh(½ log 3) is ½.
 #
-# One thing can go wrong: e^{2k} overflows where k is above 44, even if q = −44 makes the sum harmless. So **move** each channel: subtract the middle of its keys' range from the keys and add it to the queries. The sum q + k stays what it was, and the exponents become small.
-#
+# One thing can go wrong: $e^{2k}$ overflows where k is above 44, even if q = −44 makes the sum harmless. So **move** each channel: subtract the middle of its keys' range from the keys and add it to the queries. The sum q + k stays what it was, and the exponents become small.
+
+# %% [markdown]
 # ### Exercise 9.5 · Factored scores  (12 minutes, about 4 lines)
 # The additive scores (Tq, Tk) of query (Tq, A) and key (Tk, A), with exponentials of the rows only. Move each channel of the keys to the middle of its range (halfway between its smallest and its largest number), and the queries the other way. The check counts how many exponentials are taken.
 #
 # <details><summary>Hint 1</summary><code>middle = (key.amax(0) + key.amin(0)) / 2</code>, one number for each channel.</details>
-# <details><summary>Hint 2</summary>With a = e^{2 (query + middle)} and b = e^{2 (key − middle)}: Σ w − 2 Σ w / (1 + a b). <code>a[:, None] * b</code> is (Tq, Tk, A).</details>
+# <details><summary>Hint 2</summary>With <code>a = torch.exp(2 * (query + middle))</code> and <code>b</code> from key − middle: Σ w − 2 Σ w / (1 + a b). <code>a[:, None] * b</code> is (Tq, Tk, A).</details>
 
 # %% exercise="factored_scores"
 def factored_scores(query, key, score_vector):
     """Scores (Tq, Tk) = Σ_h w_h tanh(query_ih + key_jh), with exponentials of the rows alone.
 
-    query (Tq, A), key (Tk, A), score_vector w (A,). Each channel of the keys is moved to the middle of its range,
-    and the queries the other way, so that exp does not overflow.
+    query (Tq, A), key (Tk, A), score_vector w (A,). Each channel of the keys is moved to the middle of its
+    range, and the queries the other way, so that exp does not overflow.
     """
     # BEGIN SOLUTION
     middle = (key.amax(0) + key.amin(0)) / 2  # (A,)
@@ -707,7 +716,8 @@ inputs = query, key, value, torch.randn(1000) / 1000**0.5
 calls = {"formula": lambda: attention.reference.additive_attention(*inputs)}
 calls["the course's"] = lambda: attention.additive_attention(*inputs)
 fast = costs.milliseconds(calls)
-print(attention.backend(attention.additive_attention, *inputs), {name: f"{x:.1f} ms" for name, x in fast.items()})
+print({name: f"{time:.1f} ms" for name, time in fast.items()})
+print("it runs on", attention.backend(attention.additive_attention, *inputs))
 claim("the course's kernel is at least five times as fast", fast["formula"] > 5 * fast["the course's"])
 
 # %% [markdown]
@@ -748,7 +758,9 @@ for T in lengths:
     calls = {name: functools.partial(way, *inputs) for name, way in ways.items()}
     for name, time in costs.milliseconds(calls, 3).items():
         growth[name].append(time)
-plots.curves(lengths, growth, "tokens", "milliseconds", "xy");
+ax = plots.curves(lengths, growth, "tokens", "milliseconds", "xy")
+ax.minorticks_off()
+ax.set_xticks(lengths, lengths);
 
 # %% [markdown]
 # *PyTorch's fast softmax attention still rises four times for twice the tokens, the linear one twice.*
@@ -773,7 +785,7 @@ predict(
 
 # %%
 def written(pairs, rewrites, seed, width=64):
-    """Keys (pairs, 64), the order of writing, the values (writes, 32), and each key's latest value."""
+    """Keys (pairs, width), the order of writing, the values (writes, 32), and each key's latest value."""
     draws = torch.Generator().manual_seed(seed)
     keys = F.normalize(torch.randn(pairs, width, generator=draws), dim=-1)
     order = torch.cat([torch.arange(pairs), torch.randint(pairs, (rewrites,), generator=draws)])
@@ -782,6 +794,7 @@ def written(pairs, rewrites, seed, width=64):
     return keys, order, values, latest
 
 
+# %%
 def with_decay(keys, order, values, keep=0.95):
     memory = torch.zeros(keys.size(1), 32)
     for key, value in zip(keys[order], values, strict=True):
@@ -818,8 +831,8 @@ claim("without overwriting the softmax lookup is always right", plainly > 0.99)
 # %%
 predict.answer(
     "none of them",
-    "because all three only add. The softmax lookup finds old and new value under the same key, with equal weights, "
-    "and mixes them.",
+    "because all three only add. The softmax lookup finds old and new value under the same key, with equal "
+    "weights, and mixes them.",
 )
 
 # %% [markdown]
@@ -845,7 +858,7 @@ for name, shares in table.items():
 
 # %%
 changed, many = {name: row[1] for name, row in table.items()}, {name: row[3] for name, row in table.items()}
-claim("the delta rule overwrites better than the softmax lookup", changed["delta rule"] > changed["softmax"] + 0.1)
+claim("the delta rule overwrites better than softmax", changed["delta rule"] > changed["softmax"] + 0.1)
 claim("a softmax lookup that prefers what is later has all", changed["softmax, later preferred"] > 0.99)
 claim("with 64 keys the matrix of 64 rows is full", many["delta rule"] < 0.4)
 claim("and the softmax lookup, which keeps all pairs, is right", many["softmax"] > 0.99)
@@ -853,7 +866,7 @@ claim("and the softmax lookup, which keeps all pairs, is right", many["softmax"]
 # %% [markdown]
 # So it is not better against worse, but a memory of a *fixed size* against one that *grows*. A matrix of 64 rows can hold some pairs, and its price does not rise with what was read. A lookup keeps all that was ever written, and pays for it at every question. That is also where chapter 04 ended: any recurrent network has a state of a fixed size. The models with linear attention of today use the delta rule with decay (Yang et al. 2024), and often a few layers of softmax attention among them.
 #
-# ## Further · A kernel  (20 minutes)
+# ## Further · A kernel  (30 minutes)
 #
 # A GPU runs thousands of threads at once. A **kernel** is the program that each of them runs, and **Triton** lets you write one in Python: not for a number but for a *tile*. Here is one, that doubles a vector; each program takes 16 numbers, and finds its place by `tl.program_id`. What lies beyond the end is hidden by a mask, for a program that wrote there would write into somebody else's memory.
 #

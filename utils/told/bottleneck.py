@@ -108,9 +108,9 @@ NONE: dict[str, Any] = {"warm_up": 0, "decay": False, "clip": None}
 
 @told(
     HERE,
-    "At the rate of 0.01 that is used below, the narrow network does without them, and even a little better. At "
-    "three times that rate it needs them: .63 to .67 of the names with four digits are right with all three habits, and about a fifth with "
-    "none. Clipping has the least part in that",
+    "At the rate of 0.01 that is used below, the narrow network does without them, and even a little better. At three "
+    "times that rate it needs them: .63 to .67 of the names with four digits are right with all three habits, and "
+    "about a fifth with none. Clipping has the least part in that",
     90,
     {
         "rate 0.01, all three habits": (0.4, 0.9),

@@ -48,8 +48,8 @@ def other_slopes() -> Measured:
 
 @told(
     HERE,
-    "At a length of 64, positions 41 to 64 give .5 to .9 of their weight to distances above 15, and hardly any to those "
-    "from 2 to 15.",
+    "At a length of 64, positions 41 to 64 give .5 to .9 of their weight to distances above 15, and hardly any to "
+    "those from 2 to 15.",
     5,
     {"above 15": (0.3, 1), "from 2 to 15": (0, 0.1)},
 )
@@ -62,7 +62,7 @@ def distances_never_seen() -> Measured:
     far = torch.arange(64)[:, None] - torch.arange(64)  # (64, 64)
     found: dict[str, list[float]] = {"above 15": [], "from 2 to 15": []}
     for seed in range(here.SEEDS):
-        reader = models.model(seed)
+        reader: Any = models.model(seed)
         x = reader.embedding(tokens[seed])
         query, key = (here.rotary(each, torch.arange(64)) for each in (reader.W_q(x), reader.W_k(x)))
         weights = here.scaled_dot_product(query, key, x, here.causal_mask(64, 64))[1][:, 40:].detach()

@@ -85,7 +85,7 @@ def product_translator() -> Measured:
 def smaller_start(here: Any) -> type[nn.Module]:
     """The product of the chapter, not divided: W_q starts smaller by √d instead, so the first weights are the same."""
 
-    class SmallerStart(here.ProductAttention):  # type: ignore[misc, name-defined]
+    class SmallerStart(here.ProductAttention):  # type: ignore[misc]
         def __init__(self, d_query: int, d_key: int, d_hidden: int):
             super().__init__(d_query, d_key, d_hidden)
             self.root = d_hidden**0.5
@@ -100,8 +100,8 @@ def smaller_start(here: Any) -> type[nn.Module]:
 
 @told(
     HERE,
-    "with the division .97, .93 and .98 of the names of twelve digits come out right, and with the smaller start in its "
-    "place .20, .70 and .32",
+    "with the division .97, .93 and .98 of the names of twelve digits come out right, and with the smaller start in "
+    "its place .20, .70 and .32",
     65,
     {"divided": (0.88, 1), "smaller start": (0, 0.85)},
 )
