@@ -33,7 +33,7 @@ def lab(tmp_path_factory):
     readers_browser.chmod(0o755)
     startup = home / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "short_trainings.py", startup)
+    shutil.copy(Path(__file__).parents[1] / "short_trainings.py", startup)
     own = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME")}
     own |= {"IPYTHONDIR": str(home / "ipython")}
     own |= {f"JUPYTERLAB_{kind}_DIR": str(home / kind.lower()) for kind in ("SETTINGS", "WORKSPACES")}
