@@ -113,7 +113,7 @@ norm = nn.RMSNorm(2)
 norm(x).detach()
 
 # %% [markdown]
-# Next, attention reads the normed x, and what it found is *added* to the x that was there: chapter 07's residual connection. So x is never replaced: what was in it stays readable for all later layers, and on the way back the gradient has a road without a single matrix on it. (Chapter 04 showed what a road full of matrices does.)
+# Next, attention reads the normed x, and what it found is *added* to the x that was there: chapter 07's residual connection. So x is not replaced: what was in it stays for all later layers, unless a branch takes it away or buries it, and on the way back the gradient has a road without a single matrix on it. (Chapter 04 showed what a road full of matrices does.)
 
 # %%
 attention = SelfAttention(d_model=2, heads=1)
@@ -389,7 +389,7 @@ if name == "cpu":
     )
 
 # %% [markdown]
-# So it is the files that differ, and not what the model has read: on other stretches of the training files it is nearly as good as the curve. (The curve itself is the loss on text that it had not read yet: each batch is asked before it is learned from.) A gap between training and held-out text is a sign of learning by heart only if nothing else differs between the two.
+# So it is mostly the files that differ: on other stretches of the training files the model is nearly as good as the curve. (A part may be that it has read elsewhere in the same files; this control cannot tell. The curve itself is the loss on text that it had not read yet: each batch is asked before it is learned from.) A gap between training and held-out text is a sign of learning by heart only if nothing else differs between the two.
 #
 # (With seeds 10, 20 and 30 it was 2.77, 2.73 and 2.67 on the held-out files.)
 
@@ -621,8 +621,8 @@ claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], ri
 # %%
 predict.answer(
     "two layers of attention only",
-    "and it comes suddenly, after a hundred steps without a sign. What the second layer adds is the matter of "
-    "the next cells.",
+    "and it comes suddenly: for a hundred steps the answers show no sign, though the loss falls. What the "
+    "second layer adds is the matter of the next cells.",
 )
 
 # %% [markdown]
@@ -994,7 +994,7 @@ predict.score()
 #
 # <details><summary>Where in a block can one token learn about another?</summary>In the attention alone. Norms, MLP and sums treat each position by itself.</details>
 # <details><summary>Your new language model has a loss of 7.1 nats with 256 tokens. What do you think?</summary>That something is wrong before training has begun: it should be log 256 = 5.55 nats. More than that is a model that is sure and mistaken: a head that does not start small, or a missing norm before one.</details>
-# <details><summary>Why may <code>W_o</code> and <code>down</code> start at zero, but not every map of a block?</summary>The two write into the stream; at zero, a new block is the identity, and they still get a gradient, since what they are multiplied with is not zero. If <code>up</code> with its bias were zero as well, the hidden layer would be zero: no gradient for the matrix of <code>down</code>, and none through <code>down</code> for <code>up</code>. Neither map would ever move.</details>
+# <details><summary>Why may <code>W_o</code> and <code>down</code> start at zero, but not every map of a block?</summary>The two write into the stream; at zero, a new block is the identity, and they still get a gradient, since what they are multiplied with is not zero. (With a <code>head</code> at zero as well, from the second step on.) If <code>up</code> with its bias were zero as well, the hidden layer would be zero: no gradient for the matrix of <code>down</code>, and none through <code>down</code> for <code>up</code>. Neither map would ever move.</details>
 # <details><summary>Why can one lookup not answer "what stood behind this key"?</summary>A lookup goes by content and, with rotary positions, by distance; the place of the value is neither. It has the value's content, and stands at a distance that is another one for every question. Somebody has to write "I come after K" there first: a layer before it, or whoever makes the keys.</details>
 
 # %% [markdown]

@@ -52,9 +52,34 @@ class Thirteenfold(nn.Module):
         return torch.stack(list(earlier)).sum(0)
 
 
-@told(HERE, "thirteen times the mean, with nothing learned, had 1.00", 4, {"13 × the mean": (0.97, 1)})
+class FixedQuestion(models.DeepNetwork):
+    """The question's vectors are so many times as large as usual, and are not trained."""
+
+    def __init__(self, *arguments: Any, times: float, **options: Any):
+        super().__init__(*arguments, **options)
+        self.question_code = nn.Parameter(times * self.question_code.detach(), requires_grad=False)
+
+
+@told(
+    HERE,
+    "with a question divided by 13 as well it had .4 again, and thirteen times the mean, with nothing learned, had "
+    "1.00, even beside a question thirteen times as large",
+    11,
+    {"mean, question of a thirteenth": (0.3, 0.5), "13 × the mean": (0.97, 1), "and 13 × the question": (0.97, 1)},
+)
 def mean_times_13() -> Measured:
-    return {"13 × the mean": right(chapter(), reader=Thirteenfold)}
+    here = chapter()
+
+    def mean() -> nn.Module:
+        reader = models.DepthReader(here.depth_attention)
+        reader.query.requires_grad_(False)
+        return reader
+
+    return {
+        "mean, question of a thirteenth": right(here, network=FixedQuestion, times=1 / 13, reader=mean),
+        "13 × the mean": right(here, reader=Thirteenfold),
+        "and 13 × the question": right(here, network=FixedQuestion, times=13, reader=Thirteenfold),
+    }
 
 
 OWN_QUERY: dict[str, Any] = {"slots": 3, "told": False, "asked": lambda a, b: (a + b) % 3}
