@@ -155,6 +155,10 @@ mistakes.add("keys_first", but(pairs=lambda a, b: multiplied(b, a)),
 mistakes.add("not_summed",
     but(constant=lambda w: w, answer=lambda constant, fractions, w: constant - 2 * fractions * w),
     "Your result still has A numbers for each pair. Add them up, so that a pair has one score.")
+mistakes.add("sums_detached", but(answer=lambda constant, fractions, w: constant - (2 * fractions @ w).detach()),
+    "Your values are right, but no gradient comes through the sums of fractions: numpy, item, detach or a compiled loop cut the graph there.")
+mistakes.add("fractions_detached", but(fractions=lambda product: 1 / (1 + product.detach())),
+    "Your values are right, but no gradient reaches `query` and `key`: something cuts the graph at the exponentials.")
 mistakes.add("detached", lambda *given: in_steps(*given).detach(),
     "Your values are right, but no gradient comes through: detach, item, numpy, no_grad or a new tensor made from numbers cut the graph.")
 
