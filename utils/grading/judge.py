@@ -73,8 +73,9 @@ class _Tried:
     forgotten: bool = False
 
     def worth(self, exercise: Exercise) -> tuple:
-        """Points first, then that it can be told what is wrong."""
-        return (exercise.mark(self.verdict) if self.verdict else 0, self.kind is Kind.KNOWN)
+        """Points first, then that it passed, for an exercise may have none, then that it can be told what is wrong."""
+        points = exercise.mark(self.verdict) if self.verdict else 0
+        return (points, self.kind is Kind.PASSED, self.kind is Kind.KNOWN)
 
 
 class _Examination:

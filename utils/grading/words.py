@@ -21,10 +21,14 @@ def feedback(record: dict[str, Any]) -> str:
     total = sum(test["max_score"] for test in tests)
     lines = [f"# {known['chapter']}: {record['score']} of {total} points", ""]
     lines += [whose, ""]
-    lines += [f"- **{test['name']}** {test['score']:g}/{test['max_score']:g}: {test['output']}" for test in tests]
+    lines += [f"- **{test['name']}** {_points(test)}: {test['output']}" for test in tests]
     lines += [f"\n{note}" for note in record["output"].splitlines()]
     lines += [f"\n{HIDDEN}"] * any(test["status"] == "failed" for test in tests)
     return "\n".join(lines) + "\n"
+
+
+def _points(test: dict[str, Any]) -> str:
+    return f"{test['score']:g}/{test['max_score']:g}" if test["max_score"] else "without points"
 
 
 def table(records: Iterable[dict[str, Any]]) -> str:

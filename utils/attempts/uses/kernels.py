@@ -54,9 +54,10 @@ def scores_kernel(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor)
 
 def _launched(kernel: Any, *given: Tensor) -> Tensor:
     device = "cuda" if torch.cuda.is_available() and type(kernel).__name__ == "JITFunction" else "cpu"
-    language = sys.modules.get("triton.language")
-    if language and device == "cpu" and type(language.zeros).__name__ == "JITFunction":
-        raise RuntimeError(TOO_LATE)
+    if device == "cpu" and type(kernel).__module__.startswith("triton."):
+        # a kernel of Triton's own, which became one at the import
+        if type(sys.modules["triton.language"].zeros).__name__ == "JITFunction":
+            raise RuntimeError(TOO_LATE)
     a, b, score_vector = (_fenced(tensor.to(device), math.nan)[1] for tensor in given)
     Tq, Tk = len(a), len(b)
     whole, scores = _fenced(torch.full((Tq, Tk), math.nan, device=device), UNTOUCHED)

@@ -131,6 +131,14 @@ mistakes.add("values_read_once", but(value=lambda Tk, Dv, blocks: Tk * Dv),
 mistakes.add("everything_for_each_block",
     but(query=lambda Tq, Dk, blocks: blocks * Tq * Dk, context=lambda Tq, Dk, Dv, blocks: blocks * Tq * Dv),
     "Your query and context are moved again for each block. A block reads its own queries and writes its own contexts, which makes each once in all.")
+
+@mistakes.program("Your last block reads and writes as many rows as a full one. In all there are Tq queries, and Tq contexts.")
+def last_block_taken_as_full(Tq, Tk, Dk, Dv, rows=None):
+    full = rows * math.ceil(Tq / rows) if rows else Tq
+    return in_steps(Tq, Tk, Dk, Dv, rows)[0], in_steps(full, Tk, Dk, Dv, rows)[1]
+
+mistakes.add("rows_not_used", but(count=lambda Tq, Tk, rows: 1, pairs=lambda Tq, Tk, rows: 4 * Tq * Tk),
+    "Your numbers are the same with blocks and without: `rows` is not used yet.")
 mistakes.add("query_for_each_block", but(query=lambda Tq, Dk, blocks: blocks * Tq * Dk),
     "Your query is read again for each block. A block reads its own queries, which makes each once in all.")
 mistakes.add("scores_in_blocks_too", but(pairs=lambda Tq, Tk, rows: 4 * Tq * Tk),

@@ -121,6 +121,11 @@ mistakes.add("one_below_lost", but(fractions=lambda product: 1 / product),
     "Your fractions have no one below the line: tanh(x) = 1 - 2 / (1 + e^(2x)).")
 mistakes.add("one_less_below", but(fractions=lambda product: 1 / (1 - product)),
     "Your fractions have a minus below the line: tanh(x) = 1 - 2 / (1 + e^(2x)).")
+mistakes.add("summed_too_early", but(pairs=lambda a, b: a @ b.mT, fractions=lambda product: 1 / (1 + product),
+        answer=lambda constant, fractions, w: constant - 2 * fractions),
+    "Your matrix product sums over the channels before the division. Each channel is a fraction of its own: (Tq, Tk, A), then `@ score_vector`.")
+mistakes.add("moved_half_way", but(middle=lambda q, k: middle_of_each(q, k) / 2),
+    "Your queries and keys are moved half as far as they should be: `2 * query + middle` moves by half of it. Move first, then double.")
 mistakes.add("not_moved", but(middle=lambda q, k: 0.0),
     "Your exponentials overflow where keys are far from zero: e^120 is infinite in 32 bits, and infinity times zero is NaN. Move each channel of the keys to the middle of its range, half the sum of its largest and its smallest, and the queries the other way.")
 mistakes.add("queries_not_moved", but(move=lambda q, k, middle: (q, k - middle)),
@@ -150,6 +155,10 @@ mistakes.add("keys_first", but(pairs=lambda a, b: multiplied(b, a)),
 mistakes.add("not_summed",
     but(constant=lambda w: w, answer=lambda constant, fractions, w: constant - 2 * fractions * w),
     "Your result still has A numbers for each pair. Add them up, so that a pair has one score.")
+mistakes.add("sums_detached", but(answer=lambda constant, fractions, w: constant - (2 * fractions @ w).detach()),
+    "Your values are right, but no gradient comes through the sums of fractions: numpy, item, detach or a compiled loop cut the graph there.")
+mistakes.add("fractions_detached", but(fractions=lambda product: 1 / (1 + product.detach())),
+    "Your values are right, but no gradient reaches `query` and `key`: something cuts the graph at the exponentials.")
 mistakes.add("detached", lambda *given: in_steps(*given).detach(),
     "Your values are right, but no gradient comes through: detach, item, numpy, no_grad or a new tensor made from numbers cut the graph.")
 
@@ -188,11 +197,12 @@ exercise = Exercise(
         Case("one channel, far out", **given(7, 6, 1, scale=5.0)),
         Case("many pairs", **given(14, 12, 3)),
         Case("keys far above zero, queries far below", together=far_out(4, 5, 60.0, 60.0, 60.0)),
+        Case("farther out", together=far_out(5, 4, 95.0, -95.0, 95.0)),
         Case("not as far, so that numbers have room", together=far_out(3, 4, 25.0, -25.0)),
         Case("each channel far out in another direction", together=far_out(6, 5, 70.0, -50.0)),
         Case("gradients", **given(3, 4, 2), grad=ALL),
         Case("many pairs, with gradients", **given(10, 13, 2), grad=ALL),
-        Case("64-bit numbers, farther out still", together=far_out(4, 3, -600.0, 500.0, dtype=torch.float64), grad=ALL),
+        Case("64-bit numbers, farther out still", together=far_out(4, 3, -800.0, 750.0, dtype=torch.float64), grad=ALL),
     ],
     variants=[ratio, channel_by_channel, with_einsum, query_by_query],
     mistakes=mistakes,

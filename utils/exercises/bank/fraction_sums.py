@@ -118,6 +118,8 @@ def total_never_begun_anew(a, b, score_vector):
 def total_begun_anew_for_each_query(a, b, score_vector):
     return in_steps(a, b, score_vector).cumsum(-1, dtype=np.float64).astype(np.float32)
 
+mistakes.add("rows_swapped", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, i, part)),
+    "Your `i` counts the rows of `a`, and `j` those of `b`: here they are swapped.")
 mistakes.add("keys_first", lambda a, b, score_vector: in_steps(b, a, score_vector),
     "Your sums have a row for each row of `b`: (Tk, Tq). Give each row of `a` one: (Tq, Tk).")
 

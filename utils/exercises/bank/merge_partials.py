@@ -117,6 +117,21 @@ mistakes.add("measured_against_the_first",
     "Your halves are measured against the first one's largest score. It may be the smaller one, and exp overflows: take the larger one of the two.")
 mistakes.add("one_largest_for_all", but(largest=lambda one, other: torch.maximum(one, other).max().expand_as(one)),
     "Your largest score is one for all queries. Each query has its own: compare the two halves query by query, with `torch.maximum`.")
+mistakes.add("one_number_for_all", but(largest=lambda one, other: torch.maximum(one, other).max()),
+    "Your largest score is one for all queries. Each query has its own: compare the two halves query by query, with `torch.maximum`.")
+mistakes.add("compared_as_a_whole", but(largest=max),
+    "Your `max` is Python's, which compares two tensors as a whole, and cannot if they hold several numbers. `torch.maximum` compares them number by number.")
+
+@mistakes.program("Your program asks once, for all queries, which half has the larger score. It may be the first for one query and the second for another: decide it for each.")
+def larger_half_for_all(one, other):
+    first, second = (one, other) if (one[0] >= other[0]).all() else (other, one)
+    factor = torch.exp(second[0] - first[0]).nan_to_num(0)
+    return first[0], first[1] + factor * second[1], first[2] + factor * second[2]
+
+@mistakes.program("Your sums are multiplied by the totals. They are sums already, and need the factors of the largest scores alone.")
+def sums_weighed_by_the_totals(one, other):
+    return in_steps((one[0], one[1], one[1] * one[2]), (other[0], other[1], other[1] * other[2]))
+
 mistakes.add("sums_averaged", but(shrink=lambda old, new: 1.0, sums=lambda a, b, x, y: (a + b) / 2),
     "Your sums are averaged. They are sums, and stay sums: bring both to the common largest score, then add.")
 
@@ -140,13 +155,10 @@ mistakes.add("largest_without_its_axis",
     but(answer=lambda largest, total, sums: (largest.squeeze(-1), total.squeeze(-1), sums)),
     "Your largest and total have lost their last axis: (Tq,) in place of (Tq, 1). They keep it so that they spread over the values' width.")
 
-@mistakes.program("Your program changes the first half in place. Whoever handed it over may still need it: `a * b` makes a new tensor, where `a *= b` changes the old one.")
+@mistakes.program("Your totals and sums are changed in place. Whoever handed over the half may still need it: `a * b` makes a new tensor, where `a *= b` changes the old one.")
 def in_place(one, other):
     largest, total, sums = in_steps(one, other)
-    one[0].copy_(largest)
-    one[1].copy_(total)
-    one[2].copy_(sums)
-    return one
+    return largest, one[1].copy_(total), one[2].copy_(sums)
 
 
 NAMES = [f"{half}_{part}" for half in ("one", "other") for part in ("largest", "total", "sums")]

@@ -109,6 +109,12 @@ mistakes.add("never_rescaled", but(factor=lambda old, new: 1.0),
     "Your total is never rescaled. What was summed before a larger score came is measured against the old largest one: bring it to the new one, with exp(old - new).")
 mistakes.add("rescaled_upside_down", but(factor=lambda old, new: torch.exp(new - old) if old > -math.inf else 0.0),
     "Your total is rescaled by exp(new - old). The new largest score is the larger one, and what was summed has to shrink: exp(old - new).")
+@mistakes.program("Your total is NaN from the first tile on: exp(new - old) is infinite there, and infinity times zero is NaN. What was summed has to shrink when a larger score comes: exp(old - new).")
+def rescaled_upside_down_from_the_start(tiles):
+    return in_steps(tiles, skip=lambda new: False, factor=lambda old, new: torch.exp(new - old))
+
+mistakes.add("old_part_added", but(add=lambda total, factor, part: total + factor + part),
+    "Your total has exp(old - new) added to it. It is a factor: multiply by it what was summed before, then add the tile's part.")
 mistakes.add("all_rescaled", but(add=lambda total, factor, part: (total + part) * factor),
     "Your total is rescaled after the tile's own part was added, which is measured against the new largest score already. Rescale what was there before, then add.")
 mistakes.add("begins_at_zero", but(start=0.0),
@@ -123,6 +129,11 @@ mistakes.add("nothing_is_nan", but(skip=lambda new: False),
 @mistakes.program("Your program keeps the tiles. Each comes in the place of the one before, so nothing is left of them in the end: take what you need of a tile while it is there.")
 def keeps_the_tiles(tiles):
     scores = torch.cat(list(tiles))
+    return scores.max(), torch.exp(scores - scores.max()).sum()
+
+@mistakes.program("Your tiles are stacked, which wants them all at once, and of one size. Each comes in the place of the one before: take what you need of a tile while it is there.")
+def stacks_the_tiles(tiles):
+    scores = torch.stack(list(tiles))
     return scores.max(), torch.exp(scores - scores.max()).sum()
 
 @mistakes.program("Your largest score is a view of a tile, and changes when the next tile comes in the same place. Take a number of its own: `max()`, `item()` or `clone()`.")
@@ -157,6 +168,18 @@ mistakes.add("last_tile_only", but(new=lambda old, scores: scores.max(), add=lam
     "Your numbers are those of the last tile alone. Carry the largest score and the total over from tile to tile.")
 mistakes.add("sum_of_the_last_tile", but(add=lambda total, factor, part: part),
     "Your total is that of the last tile alone. Add to what was summed before, and do not begin it anew in the loop.")
+@mistakes.program("Your total leaves out the tiles that bring no larger score. Their scores count too, if less: add every tile.")
+def tiles_without_a_larger_score_left_out(tiles):
+    largest, total = tensor(-math.inf), tensor(0.0)
+    for scores in tiles:
+        new = larger(largest, scores)
+        if new > largest:
+            total, largest = total * torch.exp(largest - new) + shifted(scores, new), new
+    return largest, total
+
+mistakes.add("softmaxes_added",
+    but(factor=lambda old, new: 1.0, skip=lambda new: False, part=lambda scores, new: scores.softmax(0).sum()),
+    "Your total adds up softmaxes, each of which sums to one by itself. Add up exp(score - largest), and bring all tiles to one largest score.")
 mistakes.add("largest_of_the_last_tile", but(new=lambda old, scores: scores.max()),
     "Your largest score is that of the last tile. It only ever grows: take the larger one of the old and the tile's own.")
 mistakes.add("tile_maxima_added", but(factor=lambda old, new: 1.0, part=against_its_own),

@@ -56,7 +56,8 @@ def in_steps(
     query, key, value, tile, read=tiles, score=scaled, top=row_by_row, start=-math.inf, exps=shifted, shrink=shrinking,
     shrink_total=times, shrink_sums=times, sum_up=summed, answer=divided, axes=(1,),
 ):
-    largest, total, sums = query.new_full((len(query), *axes), start), 0.0, 0.0
+    largest, total = query.new_full((len(query), *axes), start), query.new_zeros(len(query), *axes)
+    sums = query.new_zeros(len(query), value.size(1))
     for keys, values in read(key, value, tile):
         scores = score(query, keys, values)
         new = torch.maximum(largest, top(scores))
@@ -112,7 +113,8 @@ def query_by_query(query, key, value, tile):
             new = scores.max() if largest is None else torch.max(largest, scores.max())
             shrink = 0.0 if largest is None else (largest - new).exp()
             exps = (scores - new).exp()
-            total, sums, largest = total * shrink + exps.sum(), sums * shrink + exps @ value[start : start + tile], new
+            total, sums = total * shrink + exps.sum(), sums * shrink + exps @ value[start : start + tile]
+            largest = new
         rows.append(sums / total)
     return torch.stack(rows)
 
@@ -159,7 +161,11 @@ mistakes.add("one_largest_for_all", but(top=lambda scores: scores.max().expand(l
     "Your largest score is one for all queries. A query whose scores are all far below it gets zero over zero: take each row's own, `amax(-1, keepdim=True)`.")
 mistakes.add("largest_over_the_queries", but(top=lambda scores: scores.amax(0, keepdim=True)),
     "Your largest score is taken over the queries. Each query has its own, over the keys of the tile: `amax(-1, keepdim=True)`.")
-mistakes.add("largest_without_its_axis", but(top=lambda scores: scores.amax(-1), axes=()),
+mistakes.add("axes_lost", but(top=lambda scores: scores.amax(-1), sum_up=lambda weights: weights.sum(-1), axes=()),
+    "Your largest scores and totals have lost their axis: (Tq,) in place of (Tq, 1), which does not fit (Tq, tile). `keepdim=True` keeps it.")
+mistakes.add("total_has_lost_its_axis", but(sum_up=lambda weights: weights.sum(-1)),
+    "Your total has lost its axis, (Tq,) in place of (Tq, 1), and becomes (Tq, Tq) when it is added. `keepdim=True` keeps it.")
+mistakes.add("largest_has_lost_its_axis", but(top=lambda scores: scores.amax(-1)),
     "Your largest scores have lost their axis: (Tq,) in place of (Tq, 1), which does not fit (Tq, tile). `keepdim=True` keeps it.")
 mistakes.add("part_against_its_own_tile", but(exps=lambda scores, new: torch.exp(scores - row_by_row(scores))),
     "Your tile's exponentials are measured against its own largest score, while total and sums belong to the largest of all so far. Take that for all three.")
@@ -195,10 +201,10 @@ def divided_at_each_tile(query, key, value, tile):
         sums, largest = (sums * shrink + weights @ values) / total, new
     return sums
 
-@mistakes.program("Your totals and sums are kept in tensors of 32 bits, and 64-bit numbers cannot be added to those in place. `query.new_zeros(…)` makes zeros of the query's own type.")
-def kept_in_32_bits(query, key, value, tile):
-    largest, total = torch.full((len(query), 1), -math.inf), torch.zeros(len(query), 1)
-    sums = torch.zeros(len(query), value.size(1))
+ROUNDED = "Your sums are kept in 32 bits, so that numbers of 64 bits are rounded when they are added in place. `query.new_zeros(…)` makes zeros of the query's own type."
+
+def in_place(query, key, value, tile, total, sums):
+    largest = query.new_full((len(query), 1), -math.inf)
     for keys, values in tiles(key, value, tile):
         scores = scaled(query, keys, values)
         new = torch.maximum(largest, row_by_row(scores))
@@ -209,6 +215,14 @@ def kept_in_32_bits(query, key, value, tile):
         sums += weights @ values
         largest = new
     return sums / total
+
+@mistakes.program(ROUNDED)
+def sums_in_32_bits(query, key, value, tile):
+    return in_place(query, key, value, tile, query.new_zeros(len(query), 1), torch.zeros(len(query), value.size(1)))
+
+@mistakes.program(ROUNDED)
+def all_in_32_bits(query, key, value, tile):
+    return in_place(query, key, value, tile, torch.zeros(len(query), 1), torch.zeros(len(query), value.size(1)))
 
 mistakes.add("all_scores", lambda query, key, value, tile: scaled(query, key, value).softmax(-1) @ value,
     "Your scores are there all at once: one for each pair of a query and a key, in one tensor or put together from the tiles. Take of a tile what you need, and go on to the next.")

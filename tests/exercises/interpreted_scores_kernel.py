@@ -1,0 +1,176 @@
+"""The exercise that asks for a Triton kernel: right kernels pass, wrong ones are named, one is ○ as handed out.
+
+Triton decides when it is imported whether it interprets, so `test_kernels.py` runs this file in a process of its own,
+with TRITON_INTERPRET=1.
+"""
+
+import functools
+
+import pytest
+import triton
+import triton.language as tl
+
+from utils import exercises
+from utils.attempts import borrowed
+from utils.exercises.exercise import UNATTEMPTED
+
+EXERCISE = exercises.get("scores_kernel")
+
+
+@triton.jit
+def scores_kernel(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    for h in range(A):
+        a_h = tl.load(a + i * A + h, mask=i < Tq, other=0.0)
+        b_h = tl.load(b + j * A + h, mask=j < Tk, other=0.0)
+        total += tl.load(score_vector + h) / (1.0 + a_h[:, None] * b_h[None, :])
+    tl.store(scores + i[:, None] * Tk + j[None, :], total, mask=(i < Tq)[:, None] & (j < Tk)[None, :])
+
+
+@triton.jit
+def pointers_that_move(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    rows, columns = tl.program_id(0) * ROWS, tl.program_id(1) * COLUMNS
+    i, j = rows + tl.arange(0, ROWS)[:, None], columns + tl.arange(0, COLUMNS)[None, :]
+    total = tl.full((ROWS, COLUMNS), 0.0, tl.float32)
+    at, to = a + i * A, b + j * A
+    for _ in range(A):
+        total += tl.load(score_vector) / (tl.load(at, mask=i < Tq) * tl.load(to, mask=j < Tk) + 1)
+        at += 1
+        to += 1
+        score_vector += 1
+    tl.store(scores + i * Tk + j, total, mask=(i < Tq) & (j < Tk))
+
+
+@triton.jit
+def loads_without_a_mask(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """What is read beside the rows is not stored: it would be wrong on a machine that guards its memory alone."""
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    for h in range(A):
+        total += tl.load(score_vector + h) / (1 + tl.load(a + i * A + h)[:, None] * tl.load(b + j * A + h)[None, :])
+    tl.store(scores + i[:, None] * Tk + j[None, :], total, mask=(i < Tq)[:, None] & (j < Tk)[None, :])
+
+
+@pytest.mark.parametrize("kernel", [scores_kernel, pointers_that_move, loads_without_a_mask])
+def test_a_right_kernel_passes(kernel):
+    verdict = EXERCISE.assess(kernel)
+    assert verdict.passed, verdict.message
+    assert borrowed(kernel, []) is None
+
+
+@triton.jit
+def in_steps(
+    a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WRONG: tl.constexpr
+):  # fmt: skip
+    first, second = tl.program_id(0), tl.program_id(1)
+    if WRONG == "programs_swapped":
+        first, second = tl.program_id(1), tl.program_id(0)
+    if WRONG == "first_tile_alone":
+        first, second = 0, 0
+    if WRONG == "first_rows_alone":
+        first = 0
+    if WRONG == "first_columns_alone":
+        second = 0
+    i, j = first * ROWS + tl.arange(0, ROWS), second * COLUMNS + tl.arange(0, COLUMNS)
+    if WRONG == "programs_one_apart":
+        i, j = first + tl.arange(0, ROWS), second + tl.arange(0, COLUMNS)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    here, there = i < Tq, j < Tk
+    place = scores + i[:, None] * Tk + j[None, :]
+    if WRONG == "rows_as_long_as_queries":
+        place = scores + i[:, None] * Tq + j[None, :]
+    if WRONG == "rows_as_long_as_a_tile":
+        place = scores + i[:, None] * COLUMNS + j[None, :]
+    if WRONG == "rows_one_apart":
+        place = scores + i[:, None] + j[None, :]
+    if WRONG == "stored_column_by_column":
+        place = scores + i[:, None] + j[None, :] * Tq
+    for h in range(A):
+        a_h, b_h = tl.load(a + i * A + h, mask=here, other=0.0), tl.load(b + j * A + h, mask=there, other=0.0)
+        if WRONG == "read_column_by_column":
+            a_h, b_h = tl.load(a + h * Tq + i, mask=here), tl.load(b + h * Tk + j, mask=there)
+        if WRONG == "read_without_their_width":
+            a_h, b_h = tl.load(a + i + h, mask=here), tl.load(b + j + h, mask=there)
+        product = 1.0 + a_h[:, None] * b_h[None, :]
+        if WRONG == "one_left_out":
+            product = a_h[:, None] * b_h[None, :]
+        if WRONG == "added_below":
+            product = 1.0 + a_h[:, None] + b_h[None, :]
+        weight = tl.load(score_vector + h)
+        if WRONG == "last_channel_alone":
+            total = tl.zeros((ROWS, COLUMNS), tl.float32)
+        if WRONG == "score_vector_left_out":
+            total += 1.0 / product
+        elif WRONG == "turned_over":
+            total += weight * product
+        elif WRONG == "added_to_what_was_there":
+            tl.store(place, tl.load(place) + weight / product, mask=here[:, None] & there[None, :])
+        elif WRONG != "first_channel_alone" or h == 0:
+            total += weight / product
+    if WRONG == "no_mask":
+        tl.store(place, total)
+    elif WRONG == "rows_without_a_mask":
+        tl.store(place, total, mask=(j < Tk)[None, :])
+    elif WRONG == "columns_without_a_mask":
+        tl.store(place, total, mask=(i < Tq)[:, None])
+    elif WRONG != "nothing_stored" and WRONG != "added_to_what_was_there":
+        tl.store(place, total, mask=here[:, None] & there[None, :])
+
+
+class But:
+    """The kernel with one thing wrong, launched as the kernel itself is."""
+
+    def __init__(self, wrong):
+        self.wrong = wrong
+
+    def __getitem__(self, grid):
+        return functools.partial(in_steps[grid], WRONG=self.wrong)
+
+    def __call__(self):
+        raise RuntimeError("a kernel is launched")
+
+
+MISTAKES = {mistake.name for mistake in EXERCISE.mistakes} - {"not_compiled", "whole_scores"}
+
+
+@pytest.mark.parametrize("wrong", sorted(MISTAKES))
+def test_a_wrong_kernel_is_told_what_its_function_in_the_bank_is(wrong):
+    verdict = EXERCISE.assess(But(wrong))
+    assert verdict.mistake == wrong, verdict.message
+
+
+def test_what_is_added_to_the_scores_is_added_to_anything():
+    assert EXERCISE.assess(But("added_to_what_was_there")).mistake == "nothing_stored"
+
+
+def handed_out(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    raise NotImplementedError
+
+
+def test_what_is_handed_out_is_not_attempted():
+    verdict = EXERCISE.assess(triton.jit(handed_out))
+    assert (verdict.status, verdict.message) == ("not attempted", UNATTEMPTED)
+
+
+def test_a_function_that_is_no_kernel_is_told_so():
+    assert EXERCISE.assess(scores_kernel.fn).mistake == "not_compiled"
+
+
+@triton.jit
+def helper(x):
+    return x + nowhere  # noqa: F821
+
+
+@triton.jit
+def misspelt(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i = helper(tl.arange(0, ROWS))
+    tl.store(scores + i, i)
+
+
+def test_an_error_in_a_kernel_is_told_in_its_own_words():
+    verdict = EXERCISE.assess(misspelt)
+    assert verdict.message == "Your code raised NameError: name 'nowhere' is not defined."
+    assert "in helper: return x + nowhere" in verdict.outcome.traceback
