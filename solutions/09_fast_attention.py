@@ -708,7 +708,7 @@ claim("and gives the same scores", error < 1e-5)
 # %% [markdown]
 # Compiling alone would not have done it: the same loops with tanh, compiled, took about three times as long as PyTorch's formula, since there tanh is a call for one number at a time, and PyTorch's works on eight or sixteen. It took both, the algebra *and* the loop.
 #
-# This is the core of `utils.attention.additive_attention`, which chapter 05 used: your loop, and beside it the softmax, the context, masks, and a way back. Which of its ways runs is told by `backend`.
+# This is the core of `utils.attention.additive_attention`, which chapter 05 used: your loop, and beside it the softmax, the context, masks, and a way back. `backend` says which of its ways runs.
 
 # %%
 query, key, value = torch.randn(3, 8, 50, 1000)
