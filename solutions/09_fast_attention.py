@@ -70,7 +70,7 @@ a, b, c = torch.randn(3, 300, 64)
 claim("both give the same numbers", torch.allclose(plain(a, b, c), pytorchs(a, b, c), atol=1e-5))
 
 # %% [markdown]
-# Twice as many tokens take four times the memory by the formula: two matrices of 4096 × 4096 numbers are 134 MB, for one head of one layer. `F.scaled_dot_product_attention` needs a hundredth of that, and less time. It leaves nothing out and approximates nothing. How?
+# Twice as many tokens take four times the memory by the formula: two matrices of 4096 × 4096 numbers, alive at once, are 134 MB, for one head of one layer. `F.scaled_dot_product_attention` needs a hundredth of that, and less time. It leaves nothing out and approximates nothing. How?
 #
 # The times above are this machine's; yours are printed when you run the cell. All times of this chapter are those of a **CPU, on one thread**. Where a GPU would be another story, the text says so.
 #
@@ -144,7 +144,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# So in random order the total is hardly ever rescaled. Does one pass save time, then? Hardly: compiled as loops on a CPU, one pass took .85 to .95 of the time of two. Both take an exponential for each score, and that is most of the time. What one pass saves is *keeping the scores*. (Two figures of this chapter are told and not run; `python -m utils.told --list 09` has their commands.)
+# So in random order the total is hardly ever rescaled. Does one pass save time, then? Hardly: compiled as plain loops on a CPU, one pass took .85 to .95 of the time of two. Both take an exponential for each score, and that is most of the time. What one pass saves is *keeping the scores*. (Two figures of this chapter are told and not run; `python -m utils.told --list 09` has their commands.)
 #
 # ## Two halves of a dictionary
 #
@@ -217,9 +217,9 @@ same = torch.allclose(sums / total, plain(query, key, value), atol=1e-5)
 claim("a dictionary that is cut into five shuffled parts gives the same context", same)
 
 # %% [markdown]
-# So a lookup does not care where its keys are, nor in which order they are asked. Parts may lie in the cache of one processor after the other, as in the next section, or on different machines (chapter 11).
+# So a lookup does not care where its keys are, nor in which order they are asked. Parts may come into the processor's **cache** (the small, fast memory beside it) one after the other, as in the next section, or lie on different machines (chapter 11).
 #
-# Merging has a gift besides.
+# And the rounding? A total of many numbers is never quite exact.
 
 # %%
 predict(
@@ -246,8 +246,8 @@ claim("tiles are at least ten times as accurate", min(in_order) > 10 * max(in_ti
 # %%
 predict.answer(
     "the one from the tiles",
-    "because a float32 has about seven digits. When a small number is added to a total in the millions, its "
-    "own last digits are lost, every time; a tile's total is a thousand times smaller.",
+    "because a float32 has about seven digits. Where a small number is added to a total in the millions, its "
+    "last digits are lost. In order that happens two million times, with tiles two thousand times.",
 )
 
 # %% [markdown]
@@ -302,9 +302,9 @@ plots.bar_grid(some);
 
 # %%
 predict(
-    "256 queries ask 1,024 keys in tiles of 256, and then 65,536 keys. How much more memory does the tiled "
-    "lookup take, beside its inputs?",
-    "64 times as much", "no more at all", "8 times as much",
+    "256 queries, 65,536 keys, tiles of 256. How much memory does the tiled lookup take at once, beside its inputs? "
+    "(All the weights are 67 MB.)",
+    "about 1 MB", "about 8 MB", "about 67 MB",
 )
 
 # %%
@@ -319,7 +319,7 @@ megabytes = {name: [size / 1e6 for size in each] for name, each in sizes.items()
 plots.curves(many, megabytes, "keys", "MB at once", "xy");
 
 # %% [markdown]
-# *The formula's line rises with the keys, the other is flat.*
+# *For each number of keys the most that is alive at once. The formula's line rises with the keys, the other is flat.*
 
 # %%
 formula, by_tiles = sizes.values()
@@ -328,9 +328,9 @@ claim("tile by tile it is the same, within a percent", max(by_tiles) < 1.01 * mi
 
 # %%
 predict.answer(
-    "no more at all",
-    "because a tile's scores are freed before the next tile's are computed; largest, total and sums have the "
-    "size of the queries.",
+    "about 1 MB",
+    "because a tile's scores are 256 × 256 numbers, a quarter of a megabyte. There are a few such tensors at once, "
+    "and they are freed before the next tile's are made.",
 )
 
 # %% [markdown]
@@ -350,18 +350,18 @@ ax.minorticks_off()
 ax.set_xticks(lengths, lengths);
 
 # %% [markdown]
-# *On the machine that wrote this, at 4,096 tokens: formula 131 ms, yours 63, PyTorch's 44. Below 1,024 tokens your loop is no faster, since every tile costs a few calls from Python.*
+# *On the machine that wrote this, at 4,096 tokens: formula 131 ms, yours 66, PyTorch's 45. Up to 1,024 tokens your loop is the slowest: every tile costs several calls from Python, and takes in separate steps what PyTorch's softmax does in one.*
 #
 # Your loop does all the multiplications of the formula, and a few more. Why is it faster at 4,096 tokens? The usual answer is that less is moved between processor and memory. That is a claim, and here is how to test it.
 #
 # ## Where does the time go?
 #
-# Count first. An attention's two products take a multiplication and an addition for each triple: query, key, and channel. And numbers travel: what is too large for the processor's cache is written to memory, and read again by the next operation.
+# Count first. An attention's two products take a multiplication and an addition for each triple: query, key, and channel. And numbers travel: what is too large for the cache is written to memory, and read again by the next operation.
 #
 # ### Exercise 9.4 · Operations and bytes  (10 minutes, about 4 lines)
 # For Tq queries, Tk keys, and widths Dk and Dv, in float32 (4 bytes a number), count
 # - **operations**: multiplications and additions of the two products;
-# - **bytes**, as the formula does it (`rows=None`): query, key and value are read once; the scores are written and read, the weights are written and read; the context is written;
+# - **bytes**, whole (`rows=None`): query, key and value are read once; the scores are written and read, the weights are written and read; the context is written (leave the division by √Dk out: it could be done with the query);
 # - **bytes in blocks** of `rows` queries: query and context travel once; *every* block reads all keys and all values; scores and weights never leave the cache. A last block that is not full counts as a block.
 #
 # <details><summary>Hint 1</summary>One score is a sum of Dk products: 2 · Dk operations.</details>
@@ -395,14 +395,14 @@ for name, rows in (("formula", None), ("blocks of 256", 256)):
     print(f"{name:14}{operations / 1e9:.1f} G operations,{moved / 1e6:5.0f} MB, {ratio}")
 
 # %% [markdown]
-# Now this machine's rates, four small experiments: a product of matrices that fit into the cache; exponentials in a small tensor; a copy of 64 MB; and one more that is easily forgotten. **New memory** has to be asked of the operating system, which hands it out in pages, and fills each with zeros when it is first touched. So fill a new tensor, and one that was filled before; the difference is the price of new pages.
+# (G stands for 10⁹.) Now this machine's rates, four small experiments: a product of matrices that fit into the cache; a softmax that does, for the exponentials; a copy of 64 MB; and one more that is easily forgotten. **New memory** has to be asked of the operating system, which hands it out in pages, and fills each with zeros when it is first touched. So fill a new tensor, and one that was filled before; the difference is the price of new pages.
 
 # %%
 n = 16 * 2**20  # numbers: 64 MB
-old, other, matrix, few = torch.zeros(n), torch.zeros(n), torch.randn(512, 512), torch.randn(2**16)
-product, exponentials = torch.empty(512, 512), torch.empty(2**16)
+old, other, matrix = torch.zeros(n), torch.zeros(n), torch.randn(512, 512)
+product, weights = torch.empty(512, 512), torch.empty(512, 512)
 calls = {"multiply": lambda: torch.mm(matrix, matrix, out=product)}
-calls["exponential"] = lambda: torch.exp(few, out=exponentials)
+calls["softmax"] = lambda: torch.softmax(matrix, -1, out=weights)
 calls["copy"] = lambda: other.copy_(old)
 calls["fill new"] = lambda: torch.empty(n).fill_(1.0)
 calls["fill old"] = lambda: old.fill_(1.0)
@@ -410,7 +410,7 @@ ms = costs.milliseconds(calls, 7)
 
 # %%
 # per millisecond
-rates = {"operations": 2 * 512**3 / ms["multiply"], "exponentials": 2**16 / ms["exponential"]}
+rates = {"operations": 2 * 512**3 / ms["multiply"], "exponentials": 512**2 / ms["softmax"]}
 rates["bytes moved"] = 2 * 4 * n / ms["copy"]  # read and written
 rates["new bytes"] = 4 * n / max(0.01, ms["fill new"] - ms["fill old"])
 print({name: f"{rate / 1e6:.1f} G a second" for name, rate in rates.items()})
@@ -448,9 +448,9 @@ for title, found in {"by count": parts | {"in all": sum(parts.values())}, "measu
     print(f"{title}: " + ", ".join(f"{name} {time:.0f}" for name, time in found.items()) + " ms")
 
 # %% [markdown]
-# On the machine that wrote this: operations 45, exponentials 20, moving 15, new memory 70; in all 150 ms, and the clock says 131. The control needs 58 ms: **with kept buffers the formula is as fast as your tiles.** So here the tiles' gain in time is mostly that they ask for no new pages, and the usual answer, less traffic, is a small part of it. (Linux hands blocks of over 32 MB back to the system at once and asks anew, so the price appears between 2,048 and 4,096 tokens. Other systems differ, so look at your own numbers.)
+# On the machine that wrote this: operations 44, exponentials 11, moving 11, new memory 70, in all 136 ms; and the clock says 135. The control comes to 66 by count and 61 by the clock: **with kept buffers the formula is as fast as your tiles.** So here the tiles' gain in time is mostly that they ask for no new pages, and the usual answer, less traffic, is a small part of it. (Linux hands blocks of over 32 MB back to the system at once and asks anew, so the price appears between 2,048 and 4,096 tokens. Other systems differ, so look at your own numbers.)
 #
-# What remains of PyTorch's own is two products and the exponentials: 45 + 20 by count, 44 by the clock; its exponential is faster than the one that was measured.
+# What remains of PyTorch's own is two products and the exponentials: 44 + 11 by count, 47 by the clock.
 #
 # So *tiles save memory everywhere; how much time that saves depends on the machine*. A picture says on which: the **roofline** (Williams et al. 2009). A machine can do so many operations in the time in which it moves one byte; that is its *ridge*. Work with fewer operations for each byte waits for memory.
 
@@ -465,11 +465,11 @@ ridges["one H100, bfloat16"] = 989e12 / 3.35e12
 plots.roofline(ridges, points);
 
 # %% [markdown]
-# *Right of a ridge the arithmetic limits, left of it the memory. On this CPU all four ways stand right of its ridge, so traffic does not limit them. For the GPU the formula stands far to the left of the ridge, and in blocks it is beyond.*
+# *On the slope bytes arrive too slowly, under the flat roof the arithmetic is the limit. On this CPU all four ways stand right of its ridge, so traffic does not limit them. The GPU's ridge lies far to the right of the formula. (PyTorch's point is placed as if it took blocks of 256 as well.)*
 #
-# The H100's figures are from its data sheet: 989 · 10¹² operations a second in bfloat16, 3.35 · 10¹² bytes. There a number has two bytes, so all points move right by a factor of two; the formula stays left of the ridge. That is why FlashAttention was written for GPUs, and why this chapter's times could not show its reason on a CPU. The bytes that it saves are the same everywhere.
+# The H100 is a GPU of 2022; its figures are from the data sheet: 989 · 10¹² operations a second in bfloat16 (numbers of two bytes), 3.35 · 10¹² bytes. With two bytes a number all points move right by a factor of two: the formula to 32 operations a byte, which is a ninth of that ridge, blocks of 256 to 240, close to it, and larger blocks beyond. That is why FlashAttention was written for GPUs, and why a CPU's times cannot show its reason. The bytes that it saves are the same everywhere.
 #
-# One trap, before you trust a fast function. SDPA takes any number of axes before the last two.
+# One more measurement, before you use somebody else's function. `F.scaled_dot_product_attention`, SDPA for short, takes any number of axes before the last two.
 
 # %%
 predict(
@@ -489,12 +489,12 @@ claim("with three axes it takes fifty times the memory", sizes["three axes"] > 5
 # %%
 predict.answer(
     "the memory that it takes",
-    "because its fast kernel for CPUs is written for (batch, heads, tokens, width). With another number of "
-    "axes PyTorch falls back on the formula, without a word.",
+    "because its fast way on CPUs is written for (batch, heads, tokens, width). With another number of axes "
+    "PyTorch falls back on the formula, without a word.",
 )
 
 # %% [markdown]
-# So name the kernel that runs: `attention.backend(function, …)` of this course does, for its own functions. They always give PyTorch four axes.
+# So ask what runs: `attention.backend(function, …)` says it for this course's own functions. They always give PyTorch four axes.
 
 # %%
 print(attention.backend(attention.dot_product_attention, *inputs[:, None]))
@@ -539,7 +539,8 @@ class Recomputed(torch.autograd.Function):
 # %%
 ways = {"formula": plain, "recomputed": Recomputed.apply, "PyTorch's own": pytorchs}
 query, key, value = torch.randn(3, 2048, 64)
-backward = {name: costs.forward_and_back(way, [query, key, value]) for name, way in ways.items()}
+for _ in range(3):  # the first finds nothing ready
+    backward = {name: costs.forward_and_back(way, [query, key, value]) for name, way in ways.items()}
 for name, (_, seconds, kept) in backward.items():
     print(f"{name:14} {kept / 1e6:5.1f} MB kept for the way back, {1000 * seconds:4.0f} ms forward and back")
 pairs = zip(backward["formula"][0], backward["recomputed"][0], strict=True)
@@ -547,7 +548,7 @@ claim("the gradients are the same", all((x - y).abs().max() < 1e-4 * x.abs().max
 claim("what is kept is a fifth at most", backward["recomputed"][2] < backward["formula"][2] / 5)
 
 # %% [markdown]
-# So does fast attention compute less? No: on the way back it computes one product more, five instead of four, and T² exponentials a second time. It takes less memory, and where memory is slow that is faster.
+# So does fast attention compute less? No: on the way back it computes one product more, five instead of four, and T² exponentials a second time. So on this CPU it is no faster, and at this length rather slower. It takes less memory; where moving and asking for memory are the slow part, as on a GPU or at greater length, it is faster, too.
 
 # %% [markdown]
 # ## A sum instead of a product
@@ -606,23 +607,30 @@ def eight_at_a_time(way):
 
 
 # %%
+rows = torch.randn(512, 64), torch.randn(512, 64), torch.randn(64) / 8
+ways = {"tanh, whole": tanhs, "tanh, in blocks": eight_at_a_time(tanhs), "fractions, whole": fractions}
+ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
+print({name: f"{time:.1f} ms" for name, time in ms.items()})
+
+# %% [markdown]
+# Each idea by itself makes the scores not quite twice as fast. (On the machine that wrote this: 63 ms as a whole with tanh, 38 in blocks, 33 with fractions.)
+
+# %%
 predict(
-    "By itself, each of the two ideas makes the additive scores not quite twice as fast. And both together?",
-    "twice as fast, no more", "more than three times as fast", "slower than each alone",
+    "Blocks make the tanhs 1.7 times as fast. What do they make of the fractions?",
+    "1.7 times as fast, too", "over three times as fast", "hardly any faster",
 )
 
 # %%
-rows = torch.randn(512, 64), torch.randn(512, 64), torch.randn(64) / 8
-ways = {"tanh, whole": tanhs, "tanh, in blocks": eight_at_a_time(tanhs)}
-ways |= {"fractions, whole": fractions, "fractions, in blocks": eight_at_a_time(fractions)}
+ways |= {"fractions, in blocks": eight_at_a_time(fractions)}
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 print({name: f"{time:.1f} ms" for name, time in ms.items()})
 slow, blocks, algebra, both = ms.values()
-claim("each alone is less than three times as fast", slow < 3 * min(blocks, algebra))
-claim("both together more than three times", slow > 3 * both)
+claim("both ideas together: more than three times as fast as the formula", slow > 3 * both)
+claim("blocks gain much more with fractions than with tanhs", algebra / both > 1.4 * slow / blocks)
 
 # %% [markdown]
-# Why so much more together? By the account above: the whole tensor has 512 · 512 · 64 numbers, 67 MB of new memory; and tanh has a rate of its own. The time is a *sum*, and each idea removes one part of it. If that is right, then a kept buffer must save what blocks save, and the parts must add up.
+# If each idea made everything faster by its own factor, blocks would bring the same factor to both. So why not? By the account above: the whole tensor has 512 · 512 · 64 numbers, 67 MB of new memory; and tanh has a rate of its own. The time is a *sum*, and each idea removes one part of it. If that is right, then a kept buffer must save what blocks save, and the parts must add up.
 
 # %%
 buffer, some = torch.empty(512, 512, 64), torch.randn(8, 512, 64)
@@ -638,15 +646,15 @@ print(f"new memory, by count: {4 * buffer.numel() / rates['new bytes']:.1f} ms")
 
 # %%
 predict.answer(
-    "more than three times as fast",
-    "because the time is a sum: new memory, and the tanhs. Take one away and the other remains; take both away "
-    "and little remains.",
+    "over three times as fast",
+    "because the time is a sum. Blocks take the same milliseconds away from both, and of the fractions' time that "
+    "is most.",
 )
 
 # %% [markdown]
 # Here the whole tensor costs 63 ms with tanh: some 23 for new memory, 34 for the tanhs, and the rest for moving. With a kept buffer it is 40, about what blocks reach (38). With fractions it is 33 whole, 10 in a kept buffer, 9 in blocks. So again it is the new memory that blocks save on this CPU, and the algebra the tanhs.
 #
-# In blocks there is still a tensor of 8 · 512 · 64 numbers that five operations write and read. A loop that keeps its one number in a register would not. Python's loops are slow; but numba translates one that uses numbers and arrays only into machine code.
+# In blocks there is still a tensor of 8 · 512 · 64 numbers that five operations write and read. A loop that keeps its one number in the processor itself, in a *register*, would not. Python's loops are slow; but numba translates one that uses numbers and arrays only into machine code.
 #
 # ### Exercise 9.6 · Three loops  (6 minutes, about 8 lines)
 # Sums (Tq, Tk) of score_vector[h] / (1 + a[i, h] · b[j, h]) over the channels h, from NumPy arrays a (Tq, A), b (Tk, A) and score_vector (A,): for each query, for each key, for each channel. Write numbers into an array of `np.float32` that you make first. No other NumPy function is needed; numba will compile it below.
@@ -706,7 +714,7 @@ claim("your compiled loop is more than ten times as fast as the formula", slow >
 claim("and gives the same scores", error < 1e-5)
 
 # %% [markdown]
-# Compiling alone would not have done it: the same loops with tanh, compiled, took about three times as long as PyTorch's formula, since there tanh is a call for one number at a time, and PyTorch's works on eight or sixteen. It took both, the algebra *and* the loop.
+# Compiling alone would not have done it: the same loops with tanh, compiled, took more than twice as long as PyTorch's formula, since there tanh is a call for one number at a time, and PyTorch's works on eight or sixteen. It took both, the algebra *and* the loop.
 #
 # This is the core of `utils.attention.additive_attention`, which chapter 05 used: your loop, and beside it the softmax, the context, masks, and a way back. `backend` says which of its ways runs.
 
@@ -831,8 +839,8 @@ claim("without overwriting the softmax lookup is always right", plainly > 0.99)
 # %%
 predict.answer(
     "none of them",
-    "because all three only add. The softmax lookup finds old and new value under the same key, with equal "
-    "weights, and mixes them.",
+    "because the softmax lookup finds old and new value under the same key, with equal weights, and mixes them. In "
+    "the sums it is so, too, and besides the keys overlap.",
 )
 
 # %% [markdown]
@@ -860,15 +868,30 @@ for name, shares in table.items():
 changed, many = {name: row[1] for name, row in table.items()}, {name: row[3] for name, row in table.items()}
 claim("the delta rule overwrites better than softmax", changed["delta rule"] > changed["softmax"] + 0.1)
 claim("a softmax lookup that prefers what is later has all", changed["softmax, later preferred"] > 0.99)
-claim("with 64 keys the matrix of 64 rows is full", many["delta rule"] < 0.4)
+claim("of 64 keys, each written once, the delta rule gives back few", many["delta rule"] < 0.4)
 claim("and the softmax lookup, which keeps all pairs, is right", many["softmax"] > 0.99)
 
 # %% [markdown]
-# So it is not better against worse, but a memory of a *fixed size* against one that *grows*. A matrix of 64 rows can hold some pairs, and its price does not rise with what was read. A lookup keeps all that was ever written, and pays for it at every question. That is also where chapter 04 ended: any recurrent network has a state of a fixed size. The models with linear attention of today use the delta rule with decay (Yang et al. 2024), and often a few layers of softmax attention among them.
+# Is the matrix of 64 rows full, then? The rival: each write disturbs what was written before, because the keys overlap, and one pass leaves it so. Two controls: keys at right angles, and the same 64 pairs written again and again.
+
+# %%
+at_right_angles = torch.linalg.qr(torch.randn(64, 64, generator=torch.Generator().manual_seed(0))).Q
+values = torch.randn(64, 32, generator=torch.Generator().manual_seed(1)).sign()
+once = delta_rule(at_right_angles, torch.arange(64), values)
+claim("64 keys at right angles, written once: all are right", bool((once.sign() == values).all()))
+for passes in (1, 10, 100):
+    share = right(lambda keys, order, values: delta_rule(keys, order.repeat(passes), values.repeat(passes, 1)), 64, 0)
+    print(f"64 random keys, written {passes} times: {share.mean():.2f} right")
+claim("written a hundred times, most of 64 random keys are right", share.mean() > 0.8)
+
+# %% [markdown]
+# So it had room, and lacked time: what limits a single pass is that keys overlap.
+#
+# All in all it is not better against worse, but a memory of a *fixed size* against one that *grows*. A matrix can hold so many pairs, and its price does not rise with what was read. A lookup keeps all that was ever written, and pays for it at every question. That is also where chapter 04 ended: any recurrent network has a state of a fixed size. The models with linear attention of today use the delta rule with decay (Yang et al. 2024), and often a few layers of softmax attention among them.
 #
 # ## Further · A kernel  (30 minutes)
 #
-# A GPU runs thousands of threads at once. A **kernel** is the program that each of them runs, and **Triton** lets you write one in Python: not for a number but for a *tile*. Here is one, that doubles a vector; each program takes 16 numbers, and finds its place by `tl.program_id`. What lies beyond the end is hidden by a mask, for a program that wrote there would write into somebody else's memory.
+# A GPU runs thousands of threads at once. A **kernel** is the program that each of them runs, and **Triton** lets you write one in Python: not for a number but for a *tile*. Here is one, that doubles a vector; each program takes 16 numbers, and finds its place by `tl.program_id`. (`SIZE: tl.constexpr` is a number that is fixed when the kernel is translated.) What lies beyond the end is hidden by a mask, for a program that wrote there would write into somebody else's memory.
 #
 # On a machine without a GPU, Triton *interprets* a kernel: slowly, and with the same result. It runs on Linux only. Elsewhere the check below says ○ whatever you write, nothing that follows needs it, and the solution is there to read.
 
@@ -891,7 +914,7 @@ except NotImplementedError:
 # In a kernel `x` is an *address*: `x + i` are those of 16 numbers, and `tl.load` fetches them. An entry [i, h] of a matrix with A columns is at `i * A + h`. A tile of addresses comes from a column of rows and a row of columns: `i[:, None] * Tk + j[None, :]`.
 #
 # ### Exercise 9.7 · A kernel for the sums  (20 minutes, about 9 lines)
-# One program computes one tile: ROWS queries and COLUMNS keys, `scores[i, j]` = Σ_h `score_vector[h]` / (1 + `a[i, h]` · `b[j, h]`). Its queries begin at `tl.program_id(0) * ROWS`, its keys at `tl.program_id(1) * COLUMNS`. Load one channel at a time, in a loop over A. Mask what is beyond Tq and Tk, in the loads and in the store: the check puts a fence around the memory and looks.
+# One program computes one tile: ROWS queries and COLUMNS keys, `scores[i, j]` = Σ_h `score_vector[h]` / (1 + `a[i, h]` · `b[j, h]`). Its queries begin at `tl.program_id(0) * ROWS`, its keys at `tl.program_id(1) * COLUMNS`. Load one channel at a time, in a loop over A. Mask what is beyond Tq and Tk, in the loads (`other=0.0` is what is read there instead) and in the store; two masks are joined by `&`. The check puts a fence around the memory and looks whether something was written there.
 #
 # <details><summary>Hint 1</summary>Begin with <code>total = tl.zeros((ROWS, COLUMNS), tl.float32)</code>, and store it once after the loop.</details>
 # <details><summary>Hint 2</summary><code>a_h = tl.load(a + i * A + h, mask=i < Tq, other=0.0)</code> are ROWS numbers; <code>a_h[:, None] * b_h[None, :]</code> is the tile.</details>
