@@ -302,8 +302,8 @@ plots.bar_grid(some);
 
 # %%
 predict(
-    "256 queries, 65,536 keys, tiles of 256. How much memory does the tiled lookup take at once, beside its inputs? "
-    "(All the weights are 67 MB.)",
+    "256 queries, 65,536 keys, tiles of 256. How much memory does the tiled lookup take at once, beside its "
+    "inputs? (All the weights are 67 MB.)",
     "about 1 MB", "about 8 MB", "about 67 MB",
 )
 
@@ -329,8 +329,8 @@ claim("tile by tile it is the same, within a percent", max(by_tiles) < 1.01 * mi
 # %%
 predict.answer(
     "about 1 MB",
-    "because a tile's scores are 256 × 256 numbers, a quarter of a megabyte. There are a few such tensors at once, "
-    "and they are freed before the next tile's are made.",
+    "because a tile's scores are 256 × 256 numbers, a quarter of a megabyte. There are a few such tensors at "
+    "once, and they are freed before the next tile's are made.",
 )
 
 # %% [markdown]
@@ -647,8 +647,8 @@ print(f"new memory, by count: {4 * buffer.numel() / rates['new bytes']:.1f} ms")
 # %%
 predict.answer(
     "over three times as fast",
-    "because the time is a sum. Blocks take the same milliseconds away from both, and of the fractions' time that "
-    "is most.",
+    "because the time is a sum. Blocks take the same milliseconds away from both, and of the fractions' time "
+    "that is most.",
 )
 
 # %% [markdown]
@@ -839,8 +839,8 @@ claim("without overwriting the softmax lookup is always right", plainly > 0.99)
 # %%
 predict.answer(
     "none of them",
-    "because the softmax lookup finds old and new value under the same key, with equal weights, and mixes them. In "
-    "the sums it is so, too, and besides the keys overlap.",
+    "because the softmax lookup finds old and new value under the same key, with equal weights, and mixes "
+    "them. In the sums it is so, too, and besides the keys overlap.",
 )
 
 # %% [markdown]
