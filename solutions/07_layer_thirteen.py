@@ -1107,7 +1107,7 @@ replayed = in_turn({"task A": task_a, "task B, with replay": task_b_with_replay}
 lines = {"task A": alone[:, 0], "task B": alone[:, 1]}
 lines |= {"task A, with replay": replayed[:, 0], "task A, among its own outputs": alone[:, 2]}
 lines = {name: shares.mean(1) for name, shares in lines.items()}
-plots.curves(range(400), lines, "training step (task B from step 200 on)", "right");
+plots.curves(range(len(alone)), lines, "training step (task B from step 200 on)", "right");
 
 # %% [markdown]
 # *Task A is learned within fifty steps. Fifty steps into task B no answer to it is right; with replay it comes back after a dip and stays. Among A's own five outputs the right one is nearly always still the largest. (Means of three seeds.)*

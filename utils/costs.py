@@ -1,6 +1,7 @@
 """What a call costs: time, taken in turns, and memory, as PyTorch hands it out on the CPU."""
 
 import statistics
+import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -11,20 +12,24 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+# Windows counts a thread's own time in steps of 15 ms: too coarse
+clock = time.perf_counter if sys.platform == "win32" else time.thread_time
+
 
 def milliseconds(calls: Mapping[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
     """The median time of each call in milliseconds of this thread's CPU, after one call of each that does not count.
 
     They take turns, so that a busy machine hurts all alike. Other threads are not seen: `torch.set_num_threads(1)`.
+    On Windows it is the time that passes.
     """
     for call in calls.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            start = time.thread_time()
+            start = clock()
             call()
-            seconds[name].append(time.thread_time() - start)
+            seconds[name].append(clock() - start)
     return {name: 1000 * statistics.median(each) for name, each in seconds.items()}
 
 
