@@ -28,6 +28,8 @@ def read_config(path: Path) -> Architecture:
     """
     settings = read_json(path)
     rope = settings.get("rope_scaling") or settings.get("rope_parameters") or {}  # the older name and the newer
+    if not isinstance(rope, dict) or any(isinstance(value, dict) for value in rope.values()):
+        raise ValueError(f"{path}: the settings of rotary must be one value for each name, got {json.dumps(rope)}")
     kind = rope.get("rope_type", rope.get("type", "default"))
     part = rope.get("partial_rotary_factor", settings.get("partial_rotary_factor"))
     for name, found, *known in (
