@@ -137,10 +137,10 @@ class Llama(nn.Module):
             self.head.weight = self.embedding.weight
 
     def forward(self, tokens: Tensor, caches: Sequence[KVCache] | None = None) -> Tensor:
-        """Logits (B, T, vocabulary) for tokens (B, T).
+        """Logits (B, T, vocabulary) for tokens (B, T), whose rows are all of one length: there is no padding.
 
         With caches, from new_caches(), the tokens continue those that the caches have seen, and are added to them:
-        first a whole prompt, then a token at a time. A cache keeps no gradients: call it under torch.no_grad() then.
+        first a whole prompt, then a token at a time. A cache keeps no gradients, so this needs torch.no_grad().
         Raises ValueError if all that is longer than the context.
         """
         if caches is not None and len(caches) != len(self.blocks):

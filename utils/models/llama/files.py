@@ -42,8 +42,9 @@ def load(folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[Llama,
     tokenizer.json; where that one is not there, the tokenizer is None. Nothing is downloaded, and no pickle is opened,
     since a pickle can run code. `tokenizer.encode(text).ids` are tokens, `tokenizer.decode(ids)` is their text.
 
-    The model is on the CPU, in the dtype, whatever that of the files. The weights are held once, since each tensor goes
-    from the mapped file into its parameter: a billion of them take 4 GB in float32, 2 GB in bfloat16.
+    The model is on the CPU, in the dtype, whatever that of the files. Each tensor goes from its file straight into its
+    parameter, so that the weights are held once: a billion of them take 4 GB in float32, 2 GB in bfloat16. (The file
+    being read is mapped: the system shows its pages as used, and takes them back when it needs them.)
     Raises FileNotFoundError for a file that is missing, and ValueError for one that is broken, for an architecture that
     is not implemented here, and for tensors that do not fit it, all of it before memory is taken for the weights.
     """
