@@ -28,6 +28,13 @@ def rotary(x: Tensor, positions: Tensor) -> Tensor:
         raise ValueError(f"rotary turns pairs of columns: the width must be even, got {width}")
     rates = BASE ** (-torch.arange(0, width, 2, device=x.device, dtype=torch.float64) / width)  # (Dk / 2,)
     angles = positions.to(rates)[:, None] * rates  # (T, Dk / 2)
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return turned(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+
+
+def turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """x (..., T, Dk), its pairs of columns turned by the angles whose cosine and sine (T, Dk / 2) are given.
+
+    Column i of the first half and column i of the second make pair i.
+    """
     first, second = x.chunk(2, -1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)
