@@ -67,6 +67,12 @@ class KVCache:
         self._value[:, :, self._length : end] = value.detach()
         self._length = end
 
+    def cut(self, length: int) -> None:
+        """Forget all tokens but the first `length`. Raises ValueError if there are not so many."""
+        if not 0 <= length <= self._length:
+            raise ValueError(f"a cache of {self._length} tokens cannot be cut to {length}")
+        self._length = length
+
     def attend(self, query: Tensor, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """The context (B, H, n, Dv) of query (B, H, n, Dk), whose last row stands at the cache's last token.
 
