@@ -52,4 +52,5 @@ NAMES = [
     "factored_scores",
     "fraction_sums",
     "scores_kernel",
+    "KVCache",
 ]  # in course order
