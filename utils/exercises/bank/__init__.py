@@ -53,4 +53,5 @@ NAMES = [
     "fraction_sums",
     "scores_kernel",
     "KVCache",
+    "cache_bytes",
 ]  # in course order
