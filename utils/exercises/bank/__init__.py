@@ -54,4 +54,5 @@ NAMES = [
     "scores_kernel",
     "KVCache",
     "cache_bytes",
+    "grouped_query_attention",
 ]  # in course order
