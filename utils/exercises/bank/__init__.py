@@ -55,4 +55,5 @@ NAMES = [
     "KVCache",
     "cache_bytes",
     "grouped_query_attention",
+    "sliding_window",
 ]  # in course order

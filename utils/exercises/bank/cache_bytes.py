@@ -3,6 +3,7 @@
 import torch
 
 from ..exercise import Case, Exercise, Mistakes, replacing
+from .causal_mask import drawn
 
 
 def cache_bytes(layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None):
@@ -113,7 +114,7 @@ mistakes.add("shape", but(all_of=lambda layers, heads, a, kept, batch, size: (2,
     "Your result is a shape, or several numbers. Multiply them: one number of bytes is asked for.")
 
 
-RANGES = {"layers": (3, 60), "key_heads": (5, 33), "d_head": (20, 129), "tokens": (500, 9000)}
+RANGES: dict[str, object] = {"layers": (3, 60), "key_heads": (5, 33), "d_head": (20, 129), "tokens": (500, 9000)}
 
 def model(**more):
     """Sizes that are drawn; `more` names others: the ends of a range, or the number itself."""
@@ -121,8 +122,7 @@ def model(**more):
     def draw(generator):
         chosen = {**RANGES, **more}
         return {
-            name: int(torch.randint(*ends, (), generator=generator)) if isinstance(ends, tuple) else ends
-            for name, ends in chosen.items()
+            name: drawn(generator, *ends) if isinstance(ends, tuple) else ends for name, ends in chosen.items()
         }
 
     return draw

@@ -10,9 +10,10 @@ from ..exercise import Case, Exercise, Mistakes, normal, replacing
 
 
 def grouped_query_attention(query, key, value):
-    """Causal attention: the context (B, H, T, Dv) of query (B, H, T, D) on key (B, G, T, D) and value (B, G, T, Dv).
+    """Causal attention: the context (B, H, T, Dv) of query (B, H, T, D) on fewer heads of keys and values.
 
-    H is a multiple of G: H / G neighbouring query heads share one head of keys and values. Source: Ainslie et al. 2023.
+    key (B, G, T, D), value (B, G, T, Dv), H a multiple of G: H / G neighbouring query heads share one head of keys
+    and values. Source: Ainslie et al. 2023.
     """
     share = query.size(1) // key.size(1)
     key, value = (heads.repeat_interleave(share, 1) for heads in (key, value))  # (B, H, T, D), (B, H, T, Dv)
@@ -31,14 +32,16 @@ def hiding(hidden):
     """Scores without those of the pairs where hidden(ones (T, T)) is not zero."""
     return lambda scores: scores.masked_fill(hidden(torch.ones(scores.shape[-2:])) != 0, -math.inf)
 
+up_to_itself = hiding(lambda ones: ones.triu(1))
+
 def over_the_keys(scores):
     return scores.softmax(-1)
 
 def as_it_is(tensor, *_):
     return tensor
 
-def in_steps(query, key, value, keys=neighbours, values=neighbours, scale=root_of_the_width,
-             hide=hiding(lambda ones: ones.triu(1)), weights=over_the_keys, answer=as_it_is):
+def in_steps(query, key, value, keys=neighbours, values=neighbours, scale=root_of_the_width, hide=up_to_itself,
+             weights=over_the_keys, answer=as_it_is):
     scores = query @ keys(key, query).mT / scale(query, key, value)
     return answer(weights(hide(scores)) @ values(value, query), key)
 
