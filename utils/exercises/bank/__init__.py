@@ -56,4 +56,5 @@ NAMES = [
     "cache_bytes",
     "grouped_query_attention",
     "sliding_window",
+    "accept_drafts",
 ]  # in course order

@@ -28,7 +28,10 @@ def in_steps(
     layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None, keep=at_most_the_window,
     a_head=numbers_of_a_head, all_of=product,
 ):
-    return all_of(layers, key_heads, a_head(d_head), keep(tokens, window), batch, bytes_per_number)
+    return all_of(
+        layers=layers, key_heads=key_heads, of_a_head=a_head(d_head), kept=keep(tokens, window), batch=batch,
+        bytes_per_number=bytes_per_number,
+    )
 
 
 # Right, and written differently
@@ -58,6 +61,10 @@ def less_what_is_dropped(layers, key_heads, d_head, tokens, batch=1, bytes_per_n
 
 # Wrong
 
+def taking(**known):
+    """The product with these sizes, whatever is given."""
+    return lambda **sizes: product(**sizes | known)
+
 but = replacing(in_steps)
 mistakes = Mistakes()
 
@@ -67,30 +74,27 @@ mistakes.add("query_too", but(a_head=lambda d_head: 3 * d_head),
     "Your count has queries in it, too. A query is used once, by its own token: keys and values are what later tokens need.")
 mistakes.add("width_squared", but(a_head=lambda d_head: 2 * d_head**2),
     "Your count multiplies the width of a key by itself. A key has d_head numbers, and so has a value.")
-mistakes.add("one_layer", but(all_of=lambda layers, *others: product(1, *others)),
+mistakes.add("one_layer", but(all_of=taking(layers=1)),
     "Your count is that of one layer. Every layer has keys and values of its own.")
-mistakes.add("one_head", but(all_of=lambda layers, key_heads, *others: product(layers, 1, *others)),
-    "Your count is that of one head. Every head of keys has keys and values of its own.")
-mistakes.add("heads_divide_the_width",
-    but(all_of=lambda layers, key_heads, of_a_head, *others: product(layers, 1, of_a_head // key_heads, *others)),
-    "Your width is divided by the number of heads. `d_head` is the width of one head already: multiply.")
-mistakes.add("one_text", but(all_of=lambda *sizes: product(*sizes[:4], 1, sizes[5])),
+mistakes.add("one_head", but(all_of=taking(key_heads=1)),
+    "Your count is that of one head. `d_head` is the width of one of them, and each has keys and values of its own.")
+mistakes.add("one_text", but(all_of=taking(batch=1)),
     "Your count is that of one text. Every text of the batch has keys and values of its own.")
-mistakes.add("numbers", but(all_of=lambda *sizes: product(*sizes[:5], 1)),
+mistakes.add("numbers", but(all_of=taking(bytes_per_number=1)),
     "Your result counts numbers. Each of them has `bytes_per_number` bytes.")
-mistakes.add("always_two_bytes", but(all_of=lambda *sizes: product(*sizes[:5], 2)),
+mistakes.add("always_two_bytes", but(all_of=taking(bytes_per_number=2)),
     "Your numbers have two bytes each, whatever `bytes_per_number` says.")
-mistakes.add("always_four_bytes", but(all_of=lambda *sizes: product(*sizes[:5], 4)),
+mistakes.add("always_four_bytes", but(all_of=taking(bytes_per_number=4)),
     "Your numbers have four bytes each, whatever `bytes_per_number` says.")
-mistakes.add("bits", but(all_of=lambda *sizes: 8 * product(*sizes)),
+mistakes.add("bits", but(all_of=lambda **sizes: 8 * product(**sizes)),
     "Your result counts bits, eight for each byte. Bytes are asked for, and `bytes_per_number` says how many a number has.")
-mistakes.add("divided_by_the_bytes", but(all_of=lambda *sizes: product(*sizes[:5], 1) / sizes[5]),
+mistakes.add("divided_by_the_bytes", but(all_of=lambda **sizes: product(**sizes) / sizes["bytes_per_number"] ** 2),
     "Your count is divided by `bytes_per_number`. Numbers that take more bytes need more room: multiply.")
-mistakes.add("kibibytes", but(all_of=lambda *sizes: product(*sizes) / 1024),
+mistakes.add("kibibytes", but(all_of=lambda **sizes: product(**sizes) / 1024),
     "Your result is in KiB, units of 1,024 bytes. Bytes are asked for.")
-mistakes.add("mebibytes", but(all_of=lambda *sizes: product(*sizes) / 2**20),
+mistakes.add("mebibytes", but(all_of=lambda **sizes: product(**sizes) / 2**20),
     "Your result is in MiB, units of 1,048,576 bytes. Bytes are asked for.")
-mistakes.add("gibibytes", but(all_of=lambda *sizes: product(*sizes) / 2**30),
+mistakes.add("gibibytes", but(all_of=lambda **sizes: product(**sizes) / 2**30),
     "Your result is in GiB. Bytes are asked for.")
 mistakes.add("window_forgotten", but(keep=lambda tokens, window: tokens),
     "Your count does not change with the window. With one, no more than the last `window` tokens of a text are kept.")
@@ -110,8 +114,6 @@ mistakes.add("nothing_without_a_window", but(keep=lambda tokens, window: min(tok
     "Your count is 0 without a window. Without one (None), all tokens are kept.")
 mistakes.add("pairs_of_tokens", but(keep=lambda tokens, window: at_most_the_window(tokens, window) ** 2),
     "Your count grows with the square of the tokens, as scores do. Those are not kept: a key and a value for each token are.")
-mistakes.add("shape", but(all_of=lambda layers, heads, a, kept, batch, size: (2, layers, batch, heads, kept, a // 2)),
-    "Your result is a shape, or several numbers. Multiply them: one number of bytes is asked for.")
 
 
 RANGES: dict[str, object] = {"layers": (3, 60), "key_heads": (5, 33), "d_head": (20, 129), "tokens": (500, 9000)}
