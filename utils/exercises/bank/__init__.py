@@ -57,4 +57,5 @@ NAMES = [
     "grouped_query_attention",
     "sliding_window",
     "accept_drafts",
+    "decode",
 ]  # in course order
