@@ -114,6 +114,8 @@ mistakes.add("softmax_of_the_difference",
     "Your probabilities after a no are a softmax of the difference. They are probabilities already, not scores: leave what is above zero, and divide by its sum.")
 mistakes.add("negative_numbers_left", but(rest=lambda target, draft, x: target - draft, scale=lambda rest: rest),
     "Your probabilities after a no have numbers below zero. Where the draft has more than target, nothing is left.")
+mistakes.add("difference_over_its_sum", but(rest=lambda target, draft, x: target - draft),
+    "Your probabilities after a no are the difference over its sum, which is 0, or almost, as both models' probabilities sum to 1. Where the draft has more than target, nothing is left: clamp at zero first.")
 mistakes.add("distance", but(rest=lambda target, draft, x: (target - draft).abs()),
     "Your probabilities after a no count a token also where the draft has more of it than target. Nothing is left of it then: clamp at zero.")
 mistakes.add("draft_above_target", but(rest=lambda target, draft, x: (draft - target).clamp(min=0)),

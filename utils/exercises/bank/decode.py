@@ -38,6 +38,9 @@ def normed(norm, x):
 def unnormed(norm, x):
     return x
 
+def after_attention(before, after):
+    return after
+
 def own_cache(caches, layer):
     return caches[layer]
 
@@ -63,7 +66,7 @@ def all_logits(model, x):
 def in_steps(
     model, tokens, caches, positions=where_the_caches_end, project=projected, norm_1=normed, norm_2=normed,
     cache=own_cache, look_up=looked_up, merge=merged, map_out=mapped, add=added, network=small_network,
-    add_network=added, answer=all_logits,
+    read=after_attention, add_network=added, answer=all_logits,
 ):
     starts, x = [len(each) for each in caches], model.embedding(tokens)
     for layer, block in enumerate(model.blocks):
@@ -71,8 +74,8 @@ def in_steps(
         lookup = project(block.attention, asked, positions(tokens, caches, layer, starts))
         context = map_out(block.attention.W_o, merge(look_up(cache(caches, layer), *lookup)))
         before, x = x, add(x, asked, context)
-        thought = norm_2(block.norm_2, x)
-        x = add_network(x, thought, network(block, thought)) if network else before
+        thought = norm_2(block.norm_2, read(before, x))
+        x = add_network(x, thought, network(block, thought))
     return answer(model, x)
 
 
@@ -144,6 +147,12 @@ mistakes.add("one_position_for_all_new", but(positions=lambda tokens, caches, la
 mistakes.add("positions_by_the_batch",
     but(positions=lambda tokens, caches, layer, starts: starts[0] + torch.arange(tokens.size(0))),
     "Your positions are as many as there are texts: `len(tokens)` and `tokens.size(0)` are B. The new tokens of a text are `tokens.size(1)`.")
+mistakes.add("positions_of_all_tokens",
+    but(positions=lambda tokens, caches, layer, starts: torch.arange(starts[0] + tokens.size(1))),
+    "Your positions are those of all tokens, from the first one on. `project` needs those of the n new ones alone: `torch.arange(start, end)`.")
+mistakes.add("positions_that_end_at_n",
+    but(positions=lambda tokens, caches, layer, starts: torch.arange(starts[0], tokens.size(1))),
+    "Your positions end at n. The second number of `torch.arange` says where it ends, and that is n places behind the first.")
 mistakes.add("not_turned", but(positions=lambda *_: None),
     "Your queries and keys are not turned, so that the order of the tokens is lost. `project` turns them if it is given their positions.")
 
@@ -167,7 +176,9 @@ mistakes.add("queries_not_turned", but(project=turning(1)),
 mistakes.add("values_turned", but(project=turning(0, 1, 2)),
     "Your values are turned, too. Positions are for matching: query and key alone.")
 
-mistakes.add("one_cache_for_all", but(cache=lambda caches, layer: caches[0]),
+mistakes.add("one_cache_for_all",
+    but(cache=lambda caches, layer: caches[0],
+        positions=lambda tokens, caches, layer, starts: starts[0] + torch.arange(tokens.size(1))),
     "Your blocks all use the first cache, so one finds the keys of another. Each has its own.")
 mistakes.add("last_cache_for_all",
     but(cache=lambda caches, layer: caches[-1], positions=lambda tokens, *_: torch.arange(tokens.size(1))),
@@ -211,6 +222,8 @@ mistakes.add("added_to_the_normed", but(add=added_to_what_was_read, add_network=
     "What is new is added to what the norm gives. Add it to x itself: the norm is for what a part reads.")
 mistakes.add("attention_added_to_the_normed", but(add=added_to_what_was_read),
     "What attention finds is added to what the norm gives. Add it to x itself: the norm is for what a part reads.")
+mistakes.add("network_beside_attention", but(read=lambda before, after: before),
+    "Your small network reads what attention has read. It comes after attention, and reads x with what that has found.")
 mistakes.add("no_network", but(network=lambda block, x: torch.zeros_like(x)),
     "Your blocks end with attention. After it comes the small network: norm_2, up, ReLU, down.")
 mistakes.add("no_relu", but(network=lambda block, x: block.down(block.up(x))),
@@ -224,6 +237,8 @@ mistakes.add("heads_mixed_with_tokens",
     "Your heads are merged by a `reshape` of (B, H, n, Dv), which mixes them with the tokens. Bring them behind the tokens first.")
 mistakes.add("heads_not_merged", but(merge=lambda context: context),
     "Your heads are not merged: `attention.W_o` takes (B, n, d_model), and what the cache gives is (B, H, n, Dv).")
+mistakes.add("returns_nothing", but(answer=lambda model, x: None),
+    "Your function returns nothing. Is there a `return` at its end?")
 mistakes.add("last_token_alone", but(answer=lambda model, x: all_logits(model, x[:, -1])),
     "Your logits are those of the last token, (B, V). Return them for all n: (B, n, V).")
 mistakes.add("last_token_alone_with_its_axis", but(answer=lambda model, x: all_logits(model, x[:, -1:])),

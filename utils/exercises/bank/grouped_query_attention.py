@@ -132,6 +132,11 @@ mistakes.add("in_the_batch", but(keys=in_the_batch, values=in_the_batch),
 mistakes.add("not_shared", but(keys=as_it_is, values=as_it_is),
     "Your keys have fewer heads than the queries, and the product finds no partner for each. Which head of keys does query head h use?")
 
+@mistakes.program("Your query head h uses the head of keys h // G. G is how many heads of keys there are; H / G query heads share one: divide by that.")
+def divided_by_the_groups(query, key, value):
+    used = [h // key.size(1) for h in range(query.size(1))]
+    return in_steps(query, *(torch.stack([heads[:, h] for h in used], 1) for heads in (key, value)))
+
 def grouped(query, key):
     return query.unflatten(1, (key.size(1), -1))
 

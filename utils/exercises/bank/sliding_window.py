@@ -82,8 +82,19 @@ mistakes.add("moved_the_wrong_way",
     kept_where(lambda far, window: (far >= 0) & (far < window),
                lambda Tq, Tk: torch.arange(Tq)[:, None] - torch.arange(Tk) - (Tk - Tq)),
     "Your windows are moved the wrong way where there are more keys than queries: queries see too little, or nothing. The first query has Tk - Tq keys before it.")
+
+@mistakes.program("Your rows are empty where the window would begin before the first key: a slice that begins below zero counts from the end. Begin at `max(0, …)`.")
+def slices_from_below_zero(Tq, Tk, window):
+    mask = torch.zeros(Tq, Tk, dtype=torch.bool)
+    for i, own in enumerate(range(Tk - Tq, Tk)):
+        mask[i, own - window + 1 : own + 1] = True
+    return mask
+
 mistakes.add("both_sides", kept_where(lambda far, window: far.abs() < window),
     "Your window reaches as far ahead as back. Nobody sees a later key.")
+mistakes.add("both_sides_from_the_first_key",
+    kept_where(lambda far, window: far.abs() < window, behind_from_the_top),
+    "Your window reaches as far ahead as back, and the first query stands at the first key, however many keys there are. Nobody sees a later key, and the last query should see the last one.")
 mistakes.add("both_sides_and_one_more", kept_where(lambda far, window: far.abs() <= window),
     "Your window reaches as far ahead as back, and one place too far. Nobody sees a later key, and the own place is one of the `window` keys.")
 mistakes.add("around_itself", kept_where(lambda far, window: far.abs() <= window // 2),
