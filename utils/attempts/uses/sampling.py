@@ -61,9 +61,11 @@ def _tokens(drawn: Any, count: int) -> Tensor:
 
 def accept_drafts(
     attempt: Callable, target: Tensor, draft: Tensor, drafted: Tensor, uniforms: Tensor
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """The two things that it returns, each by its name."""
     results = attempt(target, draft, drafted, uniforms)
+    if results is None:
+        return None
     if not isinstance(results, tuple | list) or len(results) != 2:
         given = f"{len(results)} of them" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
         raise TypeError(f"2 results should be returned, how many are kept and the probabilities; it was {given}")
