@@ -5,6 +5,7 @@ where the reference must not be seen.
 """
 
 from . import (
+    caches,
     decoding,
     experiments,
     functions,
@@ -22,6 +23,7 @@ from . import (
 )
 
 __all__ = [
+    "caches",
     "decoding",
     "experiments",
     "functions",

@@ -28,7 +28,7 @@ def knock_out(
     sizes (vocabulary, d_model, heads, layers). Parameters that are not given by name are drawn from the seed. `then` is
     a layer and a part to be put out of action in what was returned. For a part that there is not: how it is refused.
     """
-    model = _model(sizes, seed, parameters)
+    model = drawn_model(sizes, seed, parameters)
     if part not in PARTS:
         return _refusal(attempt, model, layer, part)
     before, whole = [parameter.detach().clone() for parameter in model.parameters()], model(tokens)
@@ -70,7 +70,8 @@ def _refusal(attempt: Callable, model: nn.Module, layer: int, part: str) -> str:
     return "no ValueError"
 
 
-def _model(sizes: tuple[int, int, int, int], seed: int, parameters: dict[str, Tensor]) -> nn.Module:
+def drawn_model(sizes: tuple[int, int, int, int], seed: int, parameters: dict[str, Tensor]) -> "LanguageModel":
+    """One of these sizes; parameters that are not given by name are drawn from the seed."""
     with torch.random.fork_rng(devices=[]):
         model = LanguageModel(*sizes)
     given = parameters.get("embedding.weight")

@@ -1,4 +1,4 @@
-"""How tokens are drawn: so often that what comes back does not depend on chance."""
+"""How tokens are drawn: so often that what comes back does not depend on chance, or with the chances given."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,3 +57,19 @@ def _tokens(drawn: Any, count: int) -> Tensor:
         kind = f"{tuple(drawn.shape)} of {drawn.dtype}" if isinstance(drawn, Tensor) else type(drawn).__name__
         raise TypeError(f"{count} rows need a tensor of {count} tokens, ({count},) of torch.int64; it was {kind}")
     return drawn
+
+
+def accept_drafts(
+    attempt: Callable, target: Tensor, draft: Tensor, drafted: Tensor, uniforms: Tensor
+) -> dict[str, Any] | None:
+    """The two things that it returns, each by its name."""
+    results = attempt(target, draft, drafted, uniforms)
+    if results is None:
+        return None
+    if not isinstance(results, tuple | list) or len(results) != 2:
+        given = f"{len(results)} of them" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
+        raise TypeError(f"2 results should be returned, how many are kept and the probabilities; it was {given}")
+    kept, probabilities = results
+    if isinstance(kept, Tensor) and kept.numel() == 1 and kept.dtype != torch.bool:
+        kept = kept.item()  # as good as a number of Python's
+    return {"how many are kept": kept, "the next token's probabilities": probabilities}

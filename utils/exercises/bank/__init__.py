@@ -52,4 +52,10 @@ NAMES = [
     "factored_scores",
     "fraction_sums",
     "scores_kernel",
+    "KVCache",
+    "cache_bytes",
+    "grouped_query_attention",
+    "sliding_window",
+    "accept_drafts",
+    "decode",
 ]  # in course order
