@@ -95,6 +95,20 @@ mistakes.add("first_product_alone", but(operations=lambda Tq, Tk, Dk, Dv, rows: 
     "Your operations are those of query times key. The weights are multiplied with the values, too.")
 mistakes.add("second_product_alone", but(operations=lambda Tq, Tk, Dk, Dv, rows: 2 * Tq * Tk * Dv),
     "Your operations are those of weights times value. The queries are multiplied with the keys, too.")
+mistakes.add("an_addition_less",
+    but(operations=lambda Tq, Tk, Dk, Dv, rows: Tq * Tk * (2 * Dk - 1) + Tq * Dv * (2 * Tk - 1)),
+    "Your sums each have one addition less than they have products. It is usual, and here too, to count two operations for each product: 2 D for a sum of D of them.")
+mistakes.add("an_addition_less_for_each_pair",
+    but(operations=lambda Tq, Tk, Dk, Dv, rows: Tq * Tk * (2 * Dk - 1 + 2 * Dv - 1)),
+    "Your sums each have one addition less than they have products. It is usual, and here too, to count two operations for each product: 2 D for a sum of D of them.")
+
+def with_a_softmax(each):
+    return but(operations=lambda Tq, Tk, Dk, Dv, rows: both_products(Tq, Tk, Dk, Dv, rows) + each * Tq * Tk)
+
+for each in (1, 2, 3, 4, 5):
+    mistakes.add(f"softmax_counted_as_{each}", with_a_softmax(each),
+        "Your operations count more than the two products: the softmax, or the division by the root. Theirs are few beside the products', and left out.")
+
 mistakes.add("both_as_wide_as_keys", but(operations=lambda Tq, Tk, Dk, Dv, rows: 4 * Tq * Tk * Dk),
     "Your operations take both products to be as wide as the keys. The second one is as wide as the values.")
 mistakes.add("widths_multiplied", but(operations=lambda Tq, Tk, Dk, Dv, rows: 2 * Tq * Tk * Dk * Dv),
@@ -149,6 +163,10 @@ mistakes.add("scores_moved_once", but(pairs=lambda Tq, Tk, rows: 2 * Tq * Tk if 
     "Your count has scores and weights half as often as they are moved. Each of the two is written once and read once.")
 mistakes.add("scores_moved_thrice", but(pairs=lambda Tq, Tk, rows: 3 * Tq * Tk if rows is None else 0),
     "Your count is one move of the scores or the weights short. Each of the two is written once and read once.")
+mistakes.add("one_move_for_both", but(pairs=lambda Tq, Tk, rows: Tq * Tk if rows is None else 0),
+    "Your count has one move for scores and weights together. Each of the two is written once and read once.")
+mistakes.add("division_counted", but(pairs=lambda Tq, Tk, rows: 6 * Tq * Tk if rows is None else 0),
+    "Your count has more moves than those of scores and weights: the division by the root, or another step between. Two tables are counted, the scores and the weights, each written once and read once.")
 mistakes.add("scores_not_moved", but(pairs=lambda Tq, Tk, rows: 0),
     "Your count leaves out scores and weights. Without blocks, each of the two is written and read again.")
 mistakes.add("context_not_written", but(context=lambda Tq, Dk, Dv, blocks: 0),
@@ -157,6 +175,12 @@ mistakes.add("context_as_wide_as_keys", but(context=lambda Tq, Dk, Dv, blocks: T
     "Your context is as wide as the keys. It is made of values: (Tq, Dv).")
 mistakes.add("query_not_read", but(query=lambda Tq, Dk, blocks: 0),
     "Your count leaves out the query. It has to be read.")
+mistakes.add("context_moved_twice", but(context=lambda Tq, Dk, Dv, blocks: 2 * Tq * Dv),
+    "Your context is moved twice. It is written, and nobody reads it here.")
+mistakes.add("values_as_wide_as_keys", but(value=lambda Tk, Dv, blocks: blocks * Tk * Dk),
+    "Your values are as wide as the keys. They have a width of their own: (Tk, Dv).")
+mistakes.add("keys_not_read", but(key=lambda Tk, Dk, blocks: 0),
+    "Your count leaves out the keys. They have to be read, as the values are.")
 mistakes.add("values_not_read", but(value=lambda Tk, Dv, blocks: 0),
     "Your count leaves out the values. They have to be read, as the keys are.")
 mistakes.add("bytes_first", but(answer=lambda operations, moved: (moved, operations)),

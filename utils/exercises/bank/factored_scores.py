@@ -121,13 +121,31 @@ mistakes.add("one_below_lost", but(fractions=lambda product: 1 / product),
     "Your fractions have no one below the line: tanh(x) = 1 - 2 / (1 + e^(2x)).")
 mistakes.add("one_less_below", but(fractions=lambda product: 1 / (1 - product)),
     "Your fractions have a minus below the line: tanh(x) = 1 - 2 / (1 + e^(2x)).")
-mistakes.add("summed_too_early", but(pairs=lambda a, b: a @ b.mT, fractions=lambda product: 1 / (1 + product),
-        answer=lambda constant, fractions, w: constant - 2 * fractions),
-    "Your matrix product sums over the channels before the division. Each channel is a fraction of its own: (Tq, Tk, A), then `@ score_vector`.")
+SUMMED_TOO_EARLY = "Your products are summed over the channels before the division. Each channel is a fraction of its own: (Tq, Tk, A), then `@ score_vector`."
+
+def summed_too_early(above, of_a=lambda a, w: a):
+    def program(query, key, w):
+        middle = middle_of_each(query, key)
+        a, b = torch.exp(2 * (query + middle)), torch.exp(2 * (key - middle))
+        return w.sum() - 2 * above(w) / (1 + of_a(a, w) @ b.mT)
+
+    return program
+
+mistakes.add("summed_too_early", summed_too_early(lambda w: 1.0), SUMMED_TOO_EARLY)
+for name, above, of_a in (
+    ("with_weights", lambda w: w.sum(), lambda a, w: a * w),
+    ("with_weights_on_both_sides", lambda w: 1.0, lambda a, w: a * w),
+    ("without_weights", lambda w: w.sum(), lambda a, w: a),
+):
+    mistakes.add(f"summed_too_early_{name}", summed_too_early(above, of_a), SUMMED_TOO_EARLY)
 mistakes.add("moved_half_way", but(middle=lambda q, k: middle_of_each(q, k) / 2),
     "Your queries and keys are moved half as far as they should be: `2 * query + middle` moves by half of it. Move first, then double.")
 mistakes.add("not_moved", but(middle=lambda q, k: 0.0),
     "Your exponentials overflow where keys are far from zero: e^120 is infinite in 32 bits, and infinity times zero is NaN. Move each channel of the keys to the middle of its range, half the sum of its largest and its smallest, and the queries the other way.")
+mistakes.add("moved_by_the_mean", but(middle=lambda q, k: k.mean(0)),
+    "Your keys are moved by their mean, or to one of them, and one that stands far apart overflows all the same. The middle of the range, half the sum of the largest and the smallest, is as far from the one as from the other.")
+mistakes.add("half_the_width_of_the_range", but(middle=lambda q, k: (k.amax(0) - k.amin(0)) / 2),
+    "Your keys are moved by half the difference of their largest and smallest, which is how wide the range is. Its middle is half their sum.")
 mistakes.add("queries_not_moved", but(move=lambda q, k, middle: (q, k - middle)),
     "Your keys are moved and the queries are not, which changes their sum. Move the queries as far the other way.")
 mistakes.add("keys_not_moved", but(move=lambda q, k, middle: (q + middle, k)),
@@ -145,6 +163,12 @@ mistakes.add("clipped", lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 
 mistakes.add("tanh_of_each",
     lambda q, k, w: ((q.tanh()[:, None] + k.tanh()) / (1 + q.tanh()[:, None] * k.tanh())) @ w,
     "Your tanh of a query and of a key far out are 1 and -1, whatever the two add up to, and zero over zero is left. Exponentials keep it, once query and key are moved.")
+@mistakes.program("Your tanh of a query and of a key far out are 1 and -1, whatever the two add up to, even if they are moved first. Exponentials keep what is left of it.")
+def tanh_of_each_moved(q, k, w):
+    middle = middle_of_each(q, k)
+    one, other = (q + middle).tanh()[:, None], (k - middle).tanh()
+    return ((one + other) / (1 + one * other)) @ w
+
 mistakes.add("tanh_of_each_added", lambda q, k, w: (q.tanh()[:, None] + k.tanh()) @ w,
     "Your tanh is taken of query and key apart, and then added. The tanh of a sum is another thing: e^(2(q + k)) is the product that helps.")
 mistakes.add("score_vector_left_out",
@@ -182,13 +206,31 @@ def far_out(Tq, Tk, *places, dtype=torch.float32):
     return draw
 
 
+def one_far_apart(Tq, Tk, distance):
+    """One key far from all others, which lie at zero, on either side; queries as far from the others, nearly.
+
+    In 32 bits e^(2 (q + k)) is finite for each pair, so that a program may compute with it.
+    """
+
+    def draw(generator):
+        side = tensor([1.0, -1.0])
+        key, near = torch.zeros(Tk, 2), torch.rand(Tq, 2, generator=generator)
+        key[Tk // 3] = side * distance
+        return {
+            "query": -side * (distance - 2 - near / 4), "key": key,
+            "score_vector": 1 + torch.rand(2, generator=generator),
+        }
+
+    return draw
+
+
 ALL = ["query", "key", "score_vector"]
 exercise = Exercise(
     reference=factored_scores,
     use=metered.factored_scores,
     cases=[
         Case("by hand: tanh(0) is 0, and tanh(log(3) / 2) is one half",
-            query=tensor([[0.0]]), key=tensor([[0.0], [math.log(3) / 2]]), score_vector=tensor([2.0])),
+            query=tensor([[0.0]]), key=tensor([[0.0], [math.log(3) / 2]]), score_vector=tensor([4.0])),
         Case("two queries, three keys, two channels", **given(2, 3, 2)),
         Case("everything of one size", **given(3, 3, 3)),
         Case("three queries, five keys", **given(3, 5, 4)),
@@ -200,9 +242,10 @@ exercise = Exercise(
         Case("farther out", together=far_out(5, 4, 95.0, -95.0, 95.0)),
         Case("not as far, so that numbers have room", together=far_out(3, 4, 25.0, -25.0)),
         Case("each channel far out in another direction", together=far_out(6, 5, 70.0, -50.0)),
+        Case("one key far from all others", together=one_far_apart(6, 40, 46.0)),
         Case("gradients", **given(3, 4, 2), grad=ALL),
         Case("many pairs, with gradients", **given(10, 13, 2), grad=ALL),
-        Case("64-bit numbers, farther out still", together=far_out(4, 3, -800.0, 750.0, dtype=torch.float64), grad=ALL),
+        Case("64-bit numbers, farther out still", together=far_out(9, 8, -800.0, 750.0, dtype=torch.float64), grad=ALL),
     ],
     variants=[ratio, channel_by_channel, with_einsum, query_by_query],
     mistakes=mistakes,

@@ -25,11 +25,14 @@ def fraction_sums(a, b, score_vector):
 def fraction(weight, one, other):
     return weight / (1 + one * other)
 
-def all_channels(a, b, score_vector, i, j, part):
+def some_channels(channels, a, b, score_vector, i, j, part):
     total = 0.0
-    for h in range(len(score_vector)):
+    for h in channels:
         total += part(score_vector[h], a[i, h], b[j, h])
     return total
+
+def all_channels(a, b, score_vector, i, j, part):
+    return some_channels(range(len(score_vector)), a, b, score_vector, i, j, part)
 
 def in_steps(a, b, score_vector, part=fraction, sum_up=all_channels, dtype=np.float32):
     sums = np.zeros((len(a), len(b)), dtype)
@@ -107,6 +110,14 @@ mistakes.add("last_channel_left_out", but(sum_up=lambda a, b, w, i, j, part: all
     "Your sums lack the last channel. `range(n)` ends before n by itself.")
 mistakes.add("mean_of_the_channels", but(sum_up=lambda *given: all_channels(*given) / len(given[2])),
     "Your result is the mean over the channels. Their sum is asked for.")
+mistakes.add("as_many_channels_as_keys",
+    but(sum_up=lambda a, b, w, i, j, part: some_channels(range(len(b)), a, b, w, i, j, part)),
+    "Your innermost loop has as many turns as `b` has rows. It goes through the channels: `len(score_vector)`.")
+mistakes.add("as_many_channels_as_queries",
+    but(sum_up=lambda a, b, w, i, j, part: some_channels(range(len(a)), a, b, w, i, j, part)),
+    "Your innermost loop has as many turns as `a` has rows. It goes through the channels: `len(score_vector)`.")
+mistakes.add("sums_divided", but(sum_up=lambda a, b, w, i, j, part: w.sum() / (1 + a[i] * b[j]).sum()),
+    "Your numbers above and below the line are summed apart, and divided once. Each channel is a fraction of its own: divide first, then add.")
 mistakes.add("sum_of_the_products", but(sum_up=lambda a, b, w, i, j, part: w.sum() / (1 + a[i] @ b[j])),
     "Your products are summed over the channels before the division. Each channel is a fraction of its own: divide first, then add.")
 
@@ -120,6 +131,29 @@ def total_begun_anew_for_each_query(a, b, score_vector):
 
 mistakes.add("rows_swapped", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, i, part)),
     "Your `i` counts the rows of `a`, and `j` those of `b`: here they are swapped.")
+mistakes.add("row_of_a_for_both", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, i, i, part)),
+    "Your `b` is read at row i, the row of `a`. Its own loop counts j: `b[j, h]`.")
+mistakes.add("row_of_b_for_both", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, j, part)),
+    "Your `a` is read at row j, the row of `b`. Its own loop counts i: `a[i, h]`.")
+
+@mistakes.program("Your sums are written at [j, i]. The row is that of `a`: [i, j].")
+def written_at_j_i(a, b, score_vector):
+    sums = np.zeros((len(a), len(b)), np.float32)
+    for i in range(len(a)):
+        for j in range(len(b)):
+            sums[j, i] += all_channels(a, b, score_vector, i, j, fraction)
+    return sums
+
+@mistakes.program("Your sums are added to the whole row, or the whole array, at each turn. One entry is meant: `sums[i, j]`.")
+def added_to_the_whole_row(a, b, score_vector):
+    sums = in_steps(a, b, score_vector)
+    return sums.sum(-1, keepdims=True).repeat(len(b), -1)
+
+@mistakes.program("Your sums are added to the whole array at each turn. One entry is meant: `sums[i, j]`.")
+def added_to_all(a, b, score_vector):
+    sums = in_steps(a, b, score_vector)
+    return np.full_like(sums, sums.sum(dtype=np.float64))
+
 mistakes.add("keys_first", lambda a, b, score_vector: in_steps(b, a, score_vector),
     "Your sums have a row for each row of `b`: (Tk, Tq). Give each row of `a` one: (Tq, Tk).")
 
@@ -131,23 +165,32 @@ def position_by_position(a, b, score_vector):
 mistakes.add("one_number_for_each_pair_of_rows", lambda a, b, w: np.diagonal(in_steps(a, b, w)).copy(),
     "Your loop goes through `a` and `b` together, so row i meets row i alone. Every row of one meets every row of the other: one loop within the other.")
 
-@mistakes.program("Your sums are filled as far as the first query. Does your function return within its outermost loop?")
-def first_query_alone(a, b, score_vector):
-    sums = in_steps(a, b, score_vector)
-    sums[1:] = 0
-    return sums
+mistakes.add("added_to_what_was_there", lambda a, b, w: np.full((len(a), len(b)), np.nan, np.float32),
+    "Your sums are added to whatever was in the memory before, or are not written at all: `np.empty` does not clear it. Begin with `np.zeros`.")
 
-@mistakes.program("Your sums are filled as far as the first pair. Does your function return within its loops?")
-def first_pair_alone(a, b, score_vector):
-    sums = np.zeros((len(a), len(b)), np.float32)
-    sums[0, 0] = in_steps(a[:1], b[:1], score_vector)[0, 0]
-    return sums
+def only(rows=None, columns=None, left=0.0):
+    """Those rows and columns of the sums, in an array that began with zeros, or with whatever was there."""
 
-@mistakes.program("Your sums are filled in one column alone. Does the loop over the keys end after its first turn?")
-def first_key_alone(a, b, score_vector):
-    sums = in_steps(a, b, score_vector)
-    sums[:, 1:] = 0
-    return sums
+    def program(a, b, score_vector):
+        sums = np.full((len(a), len(b)), left, np.float32)
+        sums[:rows, :columns] = in_steps(a, b, score_vector)[:rows, :columns]
+        return sums
+
+    return program
+
+for array, left in (("zeros", 0.0), ("empty", np.nan)):
+    mistakes.add(f"first_query_alone_{array}", only(rows=1, left=left),
+        "Your sums are filled as far as the first query. Does your function return within its outermost loop?")
+    mistakes.add(f"first_pair_alone_{array}", only(rows=1, columns=1, left=left),
+        "Your sums are filled as far as the first pair. Does your function return within its loops?")
+    mistakes.add(f"first_key_alone_{array}", only(columns=1, left=left),
+        "Your sums are filled in one column alone. Does the loop over the keys end after its first turn?")
+    mistakes.add(f"last_query_left_out_{array}", only(rows=-1, left=left),
+        "Your sums lack the last row. `range(n)` ends before n by itself.")
+
+@mistakes.program("Your sums hold the first pair's first channel alone. Does your function return within its innermost loop?")
+def first_channel_of_the_first_pair(a, b, score_vector):
+    return only(rows=1, columns=1)(a[:, :1], b[:, :1], score_vector[:1])
 
 mistakes.add("numbers_of_64_bits", but(dtype=np.float64),
     "Your sums are right, and have 64 bits, which `np.zeros(shape)` gives. Say that 32 are enough: `np.zeros(shape, np.float32)`.")

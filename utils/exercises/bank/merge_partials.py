@@ -87,6 +87,8 @@ mistakes.add("all_added", but(largest=torch.add, shrink=lambda old, new: 1.0),
     "Your three are each added, the largest scores too. Of those the larger one counts, and totals and sums have to be brought to it before you add.")
 mistakes.add("upside_down", but(shrink=lambda old, new: torch.exp(new - old).nan_to_num(0, posinf=0)),
     "Your halves are multiplied by exp(new - old). The common largest score is the larger one, and what was summed has to shrink: exp(old - new).")
+mistakes.add("upside_down_and_unguarded", but(shrink=lambda old, new: torch.exp(new - old)),
+    "Your halves are multiplied by exp(new - old), which is infinite for a half without a key, and infinity times zero is NaN. What was summed has to shrink: exp(old - new).")
 mistakes.add("factors_swapped",
     but(total=lambda a, b, x, y: added(a, b, y, x), sums=lambda a, b, x, y: added(a, b, y, x)),
     "Your halves each get the factor of the other. Each shrinks by the distance of its own largest score to the common one.")
@@ -107,6 +109,41 @@ def looks_at_all_queries_at_once(one, other):
         return one
     return in_steps(one, other, shrink=lambda old, new: torch.exp(old - new))
 
+@mistakes.program("Your result is the other half whole as soon as one query has no key in a half. Decide it for each query, or let the factor do it: exp(-inf - largest) is 0.")
+def other_half_for_all(one, other):
+    for half, rest in ((one, other), (other, one)):
+        if (half[0] == -math.inf).any():
+            return rest
+    return in_steps(one, other)
+
+def standing_in(number):
+    def answer(largest, total, sums):
+        return largest.masked_fill(largest == -math.inf, number), total, sums
+
+    return but(answer=answer)
+
+STANDS_IN = "Your largest score is {} for a query that has no key in either half. A number may stand in for -inf within exp: return -inf itself, or the next merge takes it for a score."
+mistakes.add("zero_stands_in", standing_in(0.0), STANDS_IN.format("0"))
+mistakes.add("the_lowest_number_stands_in", standing_in(torch.finfo(torch.float32).min),
+    STANDS_IN.format("the lowest number there is"))
+mistakes.add("a_billion_stands_in", standing_in(-1e9), STANDS_IN.format("-1e9"))
+
+OVERFLOWS = "Your halves are multiplied by exp(largest), which overflows for large scores and vanishes for low ones. The difference of two largest scores is never above zero: exp(old - new)."
+
+def by_way_of_zero(down):
+    def program(one, other):
+        largest = larger(one[0], other[0])
+        whole = [[entry * one_half[0].exp() for entry in one_half[1:]] for one_half in (one, other)]
+        total, sums = (a + b for a, b in zip(*whole, strict=True))
+        return largest, down(total, largest), down(sums, largest)
+
+    return program
+
+mistakes.add("by_way_of_zero", by_way_of_zero(lambda x, largest: x / largest.exp()), OVERFLOWS)
+mistakes.add("by_way_of_zero_but_for_nothing", by_way_of_zero(
+        lambda x, largest: x / torch.where(largest == -math.inf, 1.0, largest.exp())), OVERFLOWS)
+mistakes.add("by_way_of_zero_multiplied", by_way_of_zero(lambda x, largest: x * torch.exp(-largest)), OVERFLOWS)
+
 mistakes.add("larger_half_alone",
     but(total=lambda a, b, x, y: torch.where(x >= y, a, b), sums=lambda a, b, x, y: torch.where(x >= y, a, b)),
     "Your result is the half with the larger score alone. The other one has a part in it too, if a smaller one.")
@@ -120,13 +157,49 @@ mistakes.add("one_largest_for_all", but(largest=lambda one, other: torch.maximum
 mistakes.add("one_number_for_all", but(largest=lambda one, other: torch.maximum(one, other).max()),
     "Your largest score is one for all queries. Each query has its own: compare the two halves query by query, with `torch.maximum`.")
 mistakes.add("compared_as_a_whole", but(largest=max),
-    "Your `max` is Python's, which compares two tensors as a whole, and cannot if they hold several numbers. `torch.maximum` compares them number by number.")
+    "Your program asks one question of all queries, with `if` or Python's `max`, and a tensor of several numbers gives no one answer. Let each query have its own: `torch.maximum`, `torch.where`.")
 
-@mistakes.program("Your program asks once, for all queries, which half has the larger score. It may be the first for one query and the second for another: decide it for each.")
-def larger_half_for_all(one, other):
-    first, second = (one, other) if (one[0] >= other[0]).all() else (other, one)
-    factor = torch.exp(second[0] - first[0]).nan_to_num(0)
-    return first[0], first[1] + factor * second[1], first[2] + factor * second[2]
+ONCE_FOR_ALL = "Your program asks once, for all queries, which half has the larger score. It may be the first for one query and the second for another: decide it for each."
+
+def larger_half_for_all(first_is_larger, guard=lambda factor: factor.nan_to_num(0)):
+    def program(one, other):
+        first, second = (one, other) if first_is_larger(one[0], other[0]) else (other, one)
+        factor = guard(torch.exp(second[0] - first[0]))
+        return first[0], first[1] + factor * second[1], first[2] + factor * second[2]
+
+    return program
+
+for name, question in {
+    "all": lambda one, other: (one >= other).all(),
+    "any": lambda one, other: not (other > one).all(),
+    "largest": lambda one, other: one.max() >= other.max(),
+}.items():
+    mistakes.add(f"larger_half_by_{name}", larger_half_for_all(question), ONCE_FOR_ALL)
+    mistakes.add(f"larger_half_by_{name}_unguarded", larger_half_for_all(question, lambda factor: factor), ONCE_FOR_ALL)
+
+mistakes.add("largest_of_the_half_for_all",
+    but(largest=lambda one, other: one if one.max() > other.max() else other,
+        shrink=lambda old, new: torch.exp(old - new)),
+    ONCE_FOR_ALL)
+
+@mistakes.program("Your halves are measured against each other. Both are brought to the larger one of the two largest scores.")
+def against_each_other(one, other):
+    factors = torch.exp(one[0] - other[0]).nan_to_num(0), torch.exp(other[0] - one[0]).nan_to_num(0)
+    return larger(one[0], other[0]), added(one[1], other[1], *factors), added(one[2], other[2], *factors)
+
+mistakes.add("largest_through_logarithms", but(largest=torch.logaddexp),
+    "Your largest score is the logarithm of a sum. The larger one of the two is meant: `torch.maximum`.")
+
+@mistakes.program("Your `math.exp` takes one number, and there is one for each query. `torch.exp` takes them all.")
+def exp_of_a_number(one, other):
+    largest = larger(one[0], other[0])
+    factors = math.exp(one[0] - largest), math.exp(other[0] - largest)
+    return largest, added(one[1], other[1], *factors), added(one[2], other[2], *factors)
+
+@mistakes.program("Your sums are weighed as if they were contexts, and divided by the total. They are sums already, and stay sums: the factors of the largest scores alone.")
+def sums_taken_for_contexts(one, other):
+    largest, total, sums = in_steps(one, other, sums=lambda a, b, x, y: a * one[1] * x + b * other[1] * y)
+    return largest, total, (sums / total).nan_to_num(0)
 
 @mistakes.program("Your sums are multiplied by the totals. They are sums already, and need the factors of the largest scores alone.")
 def sums_weighed_by_the_totals(one, other):

@@ -42,6 +42,9 @@ def shrunk(total, factor, part):
 def against_its_own(scores, new):
     return torch.exp(scores - scores.max()).nan_to_num(0).sum()
 
+def fill(new):
+    return new.masked_fill(new == -math.inf, 0)
+
 def both(largest, total):
     return largest, total
 
@@ -164,6 +167,41 @@ def takes_tiles_by_number(tiles):
 def joins_the_tiles(tiles):
     return torch.cat(tiles).max(), torch.cat(tiles).sum()
 
+@mistakes.program("Your program ends at the first tile that is hidden. The ones behind it count: go on to the next, with `continue`.")
+def ends_at_a_hidden_tile(tiles):
+    seen = []
+    for scores in tiles:
+        if scores.max() == -math.inf:
+            break
+        seen.append(scores.clone())
+    return in_steps(seen)
+
+mistakes.add("zero_carried_on", but(new=lambda largest, scores: fill(larger(largest, scores)), skip=lambda new: False),
+    "Your largest score is 0 once a tile was hidden, and negative scores never come above that. A 0 may stand in for -inf within exp, where nothing has been seen: carry -inf itself along.")
+mistakes.add("mean_of_the_exponentials", but(part=lambda scores, new: torch.exp(scores - new).mean()),
+    "Your tiles each add the mean of their exponentials. Their sum is asked for.")
+mistakes.add("not_summed", but(part=lambda scores, new: torch.exp(scores - new)),
+    "Your exponentials are not summed within a tile, so the total is a row of numbers. One number is asked for.")
+
+@mistakes.program("Your total is rescaled by exp(old - the tile's own largest score), which grows if that is a smaller one. Rescale from the old largest score to the new one, which is the larger of both.")
+def rescaled_to_the_tiles_own(tiles):
+    largest, total = tensor(-math.inf), tensor(0.0)
+    for scores in tiles:
+        new = larger(largest, scores)
+        if scores.max() > -math.inf:
+            total = total * torch.exp(largest - scores.max()) + shifted(scores, new)
+        largest = new
+    return largest, total
+
+@mistakes.program("Your tile is measured against the old largest score, -inf at first, so that exp overflows. Take the new one, which has the tile's own scores in it.")
+def part_against_the_largest_before(tiles):
+    largest, total = tensor(-math.inf), tensor(0.0)
+    for scores in tiles:
+        new = larger(largest, scores)
+        if new > -math.inf:
+            total, largest = total * torch.exp(largest - new) + shifted(scores, largest), new
+    return largest, total
+
 mistakes.add("last_tile_only", but(new=lambda old, scores: scores.max(), add=lambda total, factor, part: part),
     "Your numbers are those of the last tile alone. Carry the largest score and the total over from tile to tile.")
 mistakes.add("sum_of_the_last_tile", but(add=lambda total, factor, part: part),
@@ -189,12 +227,22 @@ mistakes.add("part_against_its_own_tile", but(part=against_its_own),
 mistakes.add("part_against_the_old_one", but(skip=lambda new: False, part=lambda scores, new: torch.exp(scores).sum()),
     "Your tile's scores go into exp as they are. The total is a sum of exp(score - largest): subtract the new largest score from them first.")
 
-@mistakes.program("Your exponentials are taken of the scores as they are, and brought to the largest at the end: far above zero they overflow, far below they vanish. Subtract the largest one so far first.")
-def no_maximum(tiles):
-    largest, total = tensor(-math.inf), tensor(0.0)
-    for scores in tiles:
-        largest, total = torch.maximum(largest, scores.max()), total + torch.exp(scores).sum()
-    return largest, total * torch.exp(-largest) if largest > -math.inf else total
+NO_MAXIMUM = "Your exponentials are taken of the scores as they are, and brought to the largest at the end: far above zero they overflow, far below they vanish. Subtract the largest one so far first."
+
+def at_the_end(bring):
+    def program(tiles):
+        largest, total = tensor(-math.inf), tensor(0.0)
+        for scores in tiles:
+            largest, total = torch.maximum(largest, scores.max()), total + torch.exp(scores).sum()
+        return largest, bring(total, largest) if largest > -math.inf else total
+
+    return program
+
+mistakes.add("no_maximum", at_the_end(lambda total, largest: total * torch.exp(-largest)), NO_MAXIMUM)
+mistakes.add("no_maximum_where_nothing_is_left",
+    at_the_end(lambda total, largest: total / torch.exp(largest) if total > 0 else total), NO_MAXIMUM)
+mistakes.add("no_maximum_and_a_logarithm",
+    at_the_end(lambda total, largest: torch.exp(total.log() - largest)), NO_MAXIMUM)
 
 @mistakes.program("Your total is the sum of exp(score). The sum of exp(score - largest) is asked for, which neither overflows nor vanishes.")
 def plain_exponentials(tiles):
@@ -222,6 +270,16 @@ def with_hidden(count, *hidden):
     """Normal numbers of which some are -inf."""
     return Draw(lambda generator: torch.randn(count, generator=generator).index_fill(0, tensor(hidden), -math.inf))
 
+def below_zero(hidden, count):
+    """So many scores of -inf, then negative numbers."""
+
+    def draw(generator):
+        scores = -1 - torch.rand(count, generator=generator)
+        scores[:hidden] = -math.inf
+        return {"scores": scores}
+
+    return draw
+
 
 exercise = Exercise(
     reference=online_softmax,
@@ -237,6 +295,7 @@ exercise = Exercise(
         Case("all far below zero", scores=normal(8, shift=-150.0), tile=4),
         Case("all far above zero", scores=normal(8, shift=150.0), tile=4),
         Case("a first tile that is hidden", scores=with_hidden(7, 0, 1), tile=2),
+        Case("a first tile that is hidden, and all others below zero", together=below_zero(2, 7), tile=2),
         Case("a hidden tile, and hidden scores in others", scores=with_hidden(12, 1, 3, 4, 5, 7), tile=3),
         Case("a last tile that is hidden", scores=with_hidden(8, 5, 6, 7), tile=3),
         Case("everything hidden", scores=torch.full((5,), -math.inf), tile=2),

@@ -132,6 +132,8 @@ mistakes.add("nothing_shrunk", but(shrink=lambda old, new: 1.0),
     "Your total and sums stay as they are when a larger score comes. What is summed so far has to shrink then, by exp(old - new).")
 mistakes.add("shrunk_upside_down", but(shrink=lambda old, new: torch.exp(new - old).nan_to_num(posinf=0)),
     "Your total and sums are multiplied by exp(new - old). The new largest score is the larger one, and they have to shrink: exp(old - new).")
+mistakes.add("infinite_from_the_start", but(shrink=lambda old, new: torch.exp(new - old)),
+    "Your context is NaN from the first tile on, because the largest score is -inf before it: exp(new - old) is infinite there, and exp(scores - old), too. What was summed shrinks, by exp(old - new), and a tile is measured against the new one.")
 mistakes.add("not_scaled", but(score=lambda q, k, v: q @ k.mT),
     "Your scores are not scaled. Divide them by the square root of the width of query and key.")
 mistakes.add("divided_by_the_width", but(score=lambda q, k, v: q @ k.mT / q.size(1)),
@@ -149,6 +151,20 @@ def last_tile_lost(query, key, value, tile):
         return query.new_full((len(query), value.size(1)), math.nan)
     return in_steps(query, key[:whole], value[:whole], tile)
 
+@mistakes.program("Your last tile is filled up with zeros, and their scores of 0 count as keys. The last tile may be smaller: take it as it is.")
+def zeros_count_as_keys(query, key, value, tile):
+    key, value = (torch.cat([x, x.new_zeros(-len(x) % tile, x.size(1))]) for x in (key, value))
+    return in_steps(query, key, value, tile)
+
+mistakes.add("all_values_for_each_tile",
+    but(read=lambda k, v, tile: [(keys, v) for keys in k.split(tile)]),
+    "Your tile's weights meet all values. They belong to the tile's own: `value[start : start + tile]`.")
+mistakes.add("tiles_one_apart",
+    but(read=lambda k, v, tile: [(k[j : j + tile], v[j : j + tile]) for j in range(-(-len(k) // tile))]),
+    "Your tiles begin one key apart, and overlap. Tile number n begins at n · tile.")
+mistakes.add("a_tile_for_each_key",
+    but(read=lambda k, v, tile: [(k[j : j + tile], v[j : j + tile]) for j in range(len(k))]),
+    "Your tiles overlap, one beginning at each key, so that keys count several times. Step by `tile`: `range(0, len(key), tile)`.")
 mistakes.add("first_tile_only", but(read=lambda k, v, tile: [(k[:tile], v[:tile])]),
     "Your context comes from the first tile alone. Does your function return inside its loop?")
 mistakes.add("last_tile_only", but(shrink=lambda old, new: 0.0),
@@ -229,6 +245,13 @@ mistakes.add("all_scores", lambda query, key, value, tile: scaled(query, key, va
 mistakes.add("all_pairs",
     lambda q, k, v, tile: ((q[:, None] * k).sum(-1) / q.size(1) ** 0.5).softmax(-1) @ v,
     "Your query and key are multiplied number by number, for all pairs at once, which makes a tensor of (Tq, Tk, Dk). Multiply the query with one tile of keys: a matrix product.")
+mistakes.add("all_pairs_of_a_tile", but(score=lambda q, k, v: (q[:, None] * k).sum(-1) / q.size(1) ** 0.5),
+    "Your query and a tile of keys are multiplied number by number, which makes a tensor of (Tq, tile, Dk): it can be larger than the scores of all pairs. A matrix product needs none.")
+
+@mistakes.program("Your blocks are of queries, and each takes all keys at once: with many keys that is as much as there is to save. Go through the keys, `tile` of them at a time, for all queries.")
+def blocks_of_queries(query, key, value, tile):
+    return torch.cat([scaled(some, key, value).softmax(-1) @ value for some in query.split(tile)])
+
 mistakes.add("detached", lambda *given: in_steps(*given).detach(),
     "Your values are right, but no gradient comes through: detach, item, numpy, no_grad or a new tensor made from numbers cut the graph.")
 mistakes.add("weights_detached", but(exps=lambda scores, new: torch.exp(scores - new).detach()),
@@ -271,6 +294,8 @@ exercise = Exercise(
             query=normal(6, 4, shift=9.0), key=normal(9, 4, shift=9.0), value=normal(9, 2), tile=5),
         Case("one query far below zero, another far above", together=far_apart(3, 7, 4, 2, tile=2)),
         Case("many pairs: no tensor for all of them", **lookup(36, 40, 3, 2), tile=6),
+        Case("many pairs, and wide keys", **lookup(40, 44, 8, 2), tile=9),
+        Case("few queries, very many keys", **lookup(5, 75, 1, 1), tile=9),
         Case("gradients", **lookup(3, 8, 4, 2), tile=3, grad=ALL_THREE),
         Case("many pairs, with gradients", **lookup(40, 36, 2, 3), tile=8, grad=ALL_THREE),
         Case("64-bit numbers", **lookup(5, 9, 3, 4, **WIDE), tile=2, grad=ALL_THREE),
