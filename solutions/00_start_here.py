@@ -229,6 +229,7 @@ predict.score()
 # | [07 Layer thirteen](07_layer_thirteen.ipynb) | 145 | a late layer asks what the first one knew; what carries it there, and what does not |
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
 # | [09 Fast attention](09_fast_attention.ipynb) | 140 | the same numbers without the matrix of weights, and what a lookup costs |
+# | [10 Generation](10_generation.ipynb) | 135 | the dictionary grows by one key for each token that is written |
 
 # %% [markdown]
 # ## In short

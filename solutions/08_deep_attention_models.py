@@ -374,6 +374,11 @@ predict.answer(
     "at this size and in this time.",
 )
 
+# %%
+from utils.training import kept
+
+kept.keep(model, name)  # in your cache folder: chapter 10 writes with it
+
 # %% [markdown]
 # The curve ends below the held-out level. Has the model learned its training text by heart, then? It had little chance: of some eleven million bytes it has read 0.9. The rival explanation is that the held-out *files* are harder than the others. The two can be told apart: ask about other stretches of the training files, of which it has read hardly more than one in twelve.
 

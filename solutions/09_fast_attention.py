@@ -988,3 +988,5 @@ predict.score()
 # - Williams, Waterman and Patterson 2009, [Roofline](https://doi.org/10.1145/1498765.1498785).
 # - Katharopoulos et al. 2020, [Transformers are RNNs](https://arxiv.org/abs/2006.16236); Schlag et al. 2021, [Linear transformers are secretly fast weight programmers](https://arxiv.org/abs/2102.11174); Yang et al. 2024a, [Parallelizing linear transformers with the delta rule over sequence length](https://arxiv.org/abs/2406.06484), and 2024b, [Gated delta networks](https://arxiv.org/abs/2412.06464).
 # - `utils/attention/README.md`, and `python -m utils.attention.bench`: the course's kernels, on your machine.
+#
+# Next: [10 Generation](10_generation.ipynb), where one query asks a dictionary that grows.
