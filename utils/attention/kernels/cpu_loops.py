@@ -19,6 +19,7 @@ ROWS = 4  # queries at a time: what is loaded of a key is used four times
 KEYS = 32  # keys side by side in the loop over scores
 CHANNELS = 32  # channels side by side in the loop over gradients
 GROUP = 4  # channels that share a division
+LINE = 16  # numbers in a cache line
 STRIP = 128  # keys for which gradients stay in the first-level cache
 
 f32, unsigned = np.float32, np.uint64
@@ -257,6 +258,14 @@ def _last(seen, row):
 
 
 @exact
+def _room(count):
+    """Room for `count` numbers from the beginning of a cache line on, so that no register is filled from two lines."""
+    room = np.empty(count + LINE, f32)
+    begin = (LINE - room.ctypes.data // 4 % LINE) % LINE
+    return room[begin : begin + count]
+
+
+@exact
 def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scale, mask, out, seen):
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
@@ -267,10 +276,11 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
     length, keys = out.shape[1], out.shape[2]
     groups = (length + ROWS - 1) // ROWS
     blocks = (query.shape[2] + CHANNELS - 1) // CHANNELS
-    tiles = np.empty(((keys + KEYS - 1) // KEYS, blocks, CHANNELS * KEYS), f32)
-    block = np.empty((KEYS, CHANNELS), f32)
-    rows = np.empty((blocks, ROWS, CHANNELS), f32)
-    sums = np.empty(ROWS * KEYS, f32)
+    many = (keys + KEYS - 1) // KEYS
+    tiles = _room(many * blocks * CHANNELS * KEYS).reshape(many, blocks, CHANNELS * KEYS)
+    block = _room(KEYS * CHANNELS).reshape(KEYS, CHANNELS)
+    rows = _room(blocks * ROWS * CHANNELS).reshape(blocks, ROWS, CHANNELS)
+    sums = _room(ROWS * KEYS)
     ready = -1  # a batch's tasks are neighbours: its keys are prepared once for all of them
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
@@ -329,9 +339,9 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
     """
     keys, width = key.shape[1], key.shape[2]
     blocks, rows = (width + CHANNELS - 1) // CHANNELS, slopes.shape[1]
-    exp_query, query_sums = np.empty((rows, CHANNELS), f32), np.empty((rows, CHANNELS), f32)
-    exp_key, key_sums = np.empty((keys, CHANNELS), f32), np.empty((keys, CHANNELS), f32)
-    sums = np.empty((ROWS + 1) * CHANNELS, f32)
+    exp_query, query_sums = _room(rows * CHANNELS).reshape(rows, CHANNELS), _room(rows * CHANNELS).reshape(rows, CHANNELS)
+    exp_key, key_sums = _room(keys * CHANNELS).reshape(keys, CHANNELS), _room(keys * CHANNELS).reshape(keys, CHANNELS)
+    sums = _room((ROWS + 1) * CHANNELS)
     # channels do not mix: no two tasks add to one number, so no thread has to wait for another
     for task in range(start, stop):
         b, first = task // blocks, task % blocks * CHANNELS
