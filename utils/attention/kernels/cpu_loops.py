@@ -341,7 +341,7 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
     blocks, rows = (width + CHANNELS - 1) // CHANNELS, slopes.shape[1]
     exp_query, query_sums = _room(rows * CHANNELS).reshape(rows, CHANNELS), _room(rows * CHANNELS).reshape(rows, CHANNELS)
     exp_key, key_sums = _room(keys * CHANNELS).reshape(keys, CHANNELS), _room(keys * CHANNELS).reshape(keys, CHANNELS)
-    sums = _room((ROWS + 1) * CHANNELS)
+    sums, totals = _room((ROWS + 1) * CHANNELS), np.empty(CHANNELS)  # over many strips float32 would lose digits
     # channels do not mix: no two tasks add to one number, so no thread has to wait for another
     for task in range(start, stop):
         b, first = task // blocks, task % blocks * CHANNELS
@@ -350,8 +350,8 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
         _exponentials(key[b], 0, first, sign, shifts[1, b], limits[1], exp_key)
         _fill(query_sums, ZERO)
         _fill(key_sums, ZERO)
-        for h in range(channels):
-            vector_sums[b, first + h] = 0
+        for h in range(CHANNELS):
+            totals[h] = 0
         for strip in range(0, keys, STRIP):
             for row in range(0, rows, ROWS):
                 last = min(strip + STRIP, _last(seen[b], row))
@@ -361,12 +361,13 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
                     sums[x] = ZERO
                 here = exp_query[row : row + ROWS].reshape(ROWS * CHANNELS)
                 _strip_gradients(here, exp_key, slopes[b], row, strip, last, sums, key_sums)
-                for r in range(ROWS):
-                    for h in range(CHANNELS):
-                        query_sums[row + r, h] += sums[r * CHANNELS + h]
-                for h in range(channels):
-                    # into float64: over many strips float32 would lose digits
-                    vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
+                here = query_sums[row : row + ROWS].reshape(ROWS * CHANNELS)
+                for x in range(ROWS * CHANNELS):
+                    here[x] += sums[x]
+                for h in range(CHANNELS):
+                    totals[h] += sums[ROWS * CHANNELS + h]
+        for h in range(channels):
+            vector_sums[b, first + h] = totals[h]
         _scale(FOUR, query_sums, factor, first, channels, query_grad[b])
         _scale(FOUR, key_sums, factor, first, channels, key_grad[b])
 
