@@ -339,7 +339,10 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
     """
     keys, width = key.shape[1], key.shape[2]
     blocks, rows = (width + CHANNELS - 1) // CHANNELS, slopes.shape[1]
-    exp_query, query_sums = _room(rows * CHANNELS).reshape(rows, CHANNELS), _room(rows * CHANNELS).reshape(rows, CHANNELS)
+    exp_query, query_sums = (
+        _room(rows * CHANNELS).reshape(rows, CHANNELS),
+        _room(rows * CHANNELS).reshape(rows, CHANNELS),
+    )
     exp_key, key_sums = _room(keys * CHANNELS).reshape(keys, CHANNELS), _room(keys * CHANNELS).reshape(keys, CHANNELS)
     sums, totals = _room((ROWS + 1) * CHANNELS), np.empty(CHANNELS)  # over many strips float32 would lose digits
     # channels do not mix: no two tasks add to one number, so no thread has to wait for another
