@@ -1,5 +1,7 @@
 """What chapter 10 tells of heads that it does not train."""
 
+import functools
+
 import torch
 from torch import nn
 
@@ -14,7 +16,7 @@ HERE = "10"
 def wider_shared_value() -> Measured:
     here = defined_in(HERE)
 
-    class WiderValue(here.TwoHeads):  # type: ignore[misc, name-defined]
+    class WiderValue(here.TwoHeads):  # type: ignore[misc]
         """One head of keys, as before, and a value of sixteen numbers."""
 
         def __init__(self, thing: int):
@@ -24,7 +26,7 @@ def wider_shared_value() -> Measured:
     found = {}
     for name, parts in {"first version": 1, "second version": 2}.items():
         batches = here.two_of_eight(parts, torch.Generator().manual_seed(2))
-        networks = training.Seeds(lambda parts=parts: WiderValue(8 + 8 * parts), range(3))
+        networks = training.Seeds(functools.partial(WiderValue, 8 + 8 * parts), range(3))
         training.train(networks, batches, here.error, 500, rate=0.01, decay=True, label=name)
         with torch.no_grad():
             errors = torch.stack([here.error(networks, *next(batches)) for _ in range(10)])

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import platform
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import torch
@@ -35,7 +36,7 @@ def text_model(preset: str) -> LanguageModel:
     On the CPU or the GPU that there is. What is kept and does not fit, or cannot be read, is as if it were not there.
     """
     torch.manual_seed(0)
-    model = PRESETS[preset].build(LanguageModel)
+    model: Any = PRESETS[preset].build(LanguageModel)
     try:
         model.load_state_dict(load(_place(preset).read_bytes()))
     except (OSError, SafetensorError, RuntimeError):  # load_state_dict raises the last, for other names or shapes

@@ -1,4 +1,4 @@
-"""What this CPU can do at best, measured, and how long additive attention would take if it did only its arithmetic."""
+"""What this CPU can do at best, measured."""
 
 import platform
 import time
@@ -9,9 +9,11 @@ import numba
 import numpy as np
 import torch
 
-from ..kernels.cpu_loops import f32, widest_registers
+from ..kernels.cpu_loops import _exp, f32, widest_registers
 
 LANES = 2048  # numbers that stay in the first-level cache
+LARGE = 2**24  # numbers that do not stay in any
+SQUARE = 384  # rows and columns of matrices to multiply
 
 
 @dataclass
@@ -20,18 +22,10 @@ class Rates:
 
     divisions: float
     operations: float  # multiplications, additions, fused multiply-adds, minima
-
-    def additive_bound(self, shape: tuple[int, int, int, int], backward: bool) -> float:
-        """Milliseconds for the arithmetic of (B, Tq, Tk, A) on one thread, dividing and the rest at the same time.
-
-        Forward: four channels take one division and 17 operations. Backward: four queries take 2 and 34.
-        """
-        batch, queries, keys, width = shape
-        elements = batch * queries * keys * width
-        bound = elements * max(1 / 4 / self.divisions, 17 / 4 / self.operations)
-        if backward:
-            bound += elements * max(2 / 4 / self.divisions, 34 / 4 / self.operations)
-        return 1000 * bound
+    exponentials: float  # the loops' own
+    products: float  # multiply-adds of PyTorch's matrix product
+    moved: float  # bytes read or written, of more than any cache holds
+    new: float  # bytes of new memory, written for the first time
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -54,20 +48,37 @@ def _multiply_add(numbers: np.ndarray, times: int) -> None:
             numbers[i] = min(a + b + c + d, f32(0.5))
 
 
-def rates() -> Rates:
-    """The best of several short runs of two loops that do nothing else."""
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _exponentiate(numbers: np.ndarray, times: int) -> None:
+    widest_registers()
+    for _ in range(times):
+        for i in range(LANES):
+            numbers[i] = _exp(-numbers[i])
 
-    def best(loop: Callable, per_number: int) -> float:
+
+def rates() -> Rates:
+    """The best of several short runs of loops that do one thing each; on PyTorch's threads, so to be called on one."""
+
+    def best(run: Callable, count: float, runs: int = 20) -> float:
+        seconds = []
+        for _ in range(runs):
+            start = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - start)
+        return count / min(seconds)
+
+    def of_loop(loop: Callable, per_number: int) -> float:
         numbers, times = np.full(LANES, 0.5, f32), 200
         loop(numbers, 1)
-        seconds = []
-        for _ in range(20):
-            start = time.perf_counter()
-            loop(numbers, times)
-            seconds.append(time.perf_counter() - start)
-        return LANES * times * per_number / min(seconds)
+        return best(lambda: loop(numbers, times), LANES * times * per_number)
 
-    return Rates(best(_divide, 1), best(_multiply_add, 4 * 8 + 7))
+    square = torch.ones(SQUARE, SQUARE)
+    large, other = torch.ones(LARGE), torch.ones(LARGE)
+    return Rates(
+        of_loop(_divide, 1), of_loop(_multiply_add, 4 * 8 + 7), of_loop(_exponentiate, 1),
+        best(lambda: torch.mm(square, square), SQUARE**3), best(lambda: other.copy_(large), 2 * 4 * LARGE, 5),
+        best(lambda: torch.empty(LARGE).fill_(1), 4 * LARGE, 5),
+    )  # fmt: skip
 
 
 def description() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Times, errors and memory."""
 
+import functools
 import statistics
 import subprocess
 import sys
@@ -16,12 +17,18 @@ from .. import additive_attention, reference
 Shape = tuple[int, int, int, int]
 IMPLEMENTATIONS = {"ours": additive_attention, "naive": reference.additive_attention}
 ELEMENTS_IN_FLOAT64 = 2**25
+TURN = 0.05  # seconds: a short call is repeated, since the first ones find their caches full of another's numbers
 
 
 def interleaved(
     run: Callable, functions: dict[str, Callable], inputs: list[Tensor], seconds: float
 ) -> dict[str, float]:
-    """The median milliseconds that run takes with each function, in turns for about the given time, thrice at least."""
+    """The median milliseconds that run takes with each function, in turns for about the given time, thrice at least.
+
+    On one thread its own time, so that what else the machine does counts for little; on several the clock's.
+    """
+    own = torch.get_num_threads() == 1 and not torch.cuda.is_available() and sys.platform != "win32"
+    clock = time.thread_time if own else time.perf_counter  # Windows counts a thread's time in steps of 16 ms
     calls = {name: partial(run, function, inputs) for name, function in functions.items()}
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     for call in calls.values():
@@ -30,11 +37,15 @@ def interleaved(
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times["ours"]) < 3:
         for name, call in calls.items():
-            wait()
-            start = time.perf_counter()
-            call()
-            wait()
-            times[name].append(1000 * (time.perf_counter() - start))
+            turn = time.perf_counter() + TURN
+            while True:
+                wait()
+                start = clock()
+                call()
+                wait()
+                times[name].append(1000 * (clock() - start))
+                if time.perf_counter() > turn:
+                    break
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -56,8 +67,12 @@ def both_ways(function: Callable, inputs: list[Tensor]) -> list[Tensor]:
     """The result, and the gradients of the inputs when N(0, 1) numbers flow back."""
     inputs = [x.detach().requires_grad_() for x in inputs]
     result = function(*inputs)
-    result_grad = torch.randn(result.shape, generator=torch.Generator().manual_seed(1)).to(result)
-    return [result.detach(), *torch.autograd.grad(result, inputs, result_grad)]
+    return [result.detach(), *torch.autograd.grad(result, inputs, _result_grad(result.shape).to(result))]
+
+
+@functools.lru_cache(maxsize=1)  # drawn once, outside of what is timed
+def _result_grad(shape: torch.Size) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
 def errors(ours: Callable, naive: Callable, inputs: list[Tensor]) -> tuple[float, float]:

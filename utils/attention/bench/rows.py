@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 
 from .. import KVCache, additive_attention, backend, depth_attention, dot_product_attention, reference
+from .account import Parts, new_bytes, parts
 from .machine import rates
 from .measure import additive_inputs, both_ways, errors, forward, interleaved, peak, peak_on_gpu
 
@@ -28,11 +29,11 @@ class Row:
     ours: float | None = None
     naive: float | None = None
     other: float | None = None
-    bound: float | None = None
     error: float | None = None
     naive_error: float | None = None
     memory: float | None = None
     naive_memory: float | None = None
+    parts: Parts | None = field(default=None, init=False)
 
 
 @contextmanager
@@ -56,8 +57,10 @@ def compiled(function: Callable) -> Callable | None:
 
 
 def additive_on_cpu(quick: bool) -> Iterator[Row]:
-    naive, machine, seconds = reference.additive_attention, rates(), 1 if quick else 5
+    naive, seconds = reference.additive_attention, 1 if quick else 5
     all_threads = torch.get_num_threads()
+    with on_threads(1):
+        machine = rates()
     for shape in (SHORT, NARROW, LONG) if quick else (DECODER_STEP, TINY, SHORT, NARROW, LONG, LONGEST):
         inputs = additive_inputs(shape)
         error, naive_error = errors(additive_attention, naive, inputs)
@@ -68,11 +71,14 @@ def additive_on_cpu(quick: bool) -> Iterator[Row]:
                     functions["other"] = fused
                 with on_threads(threads):
                     times = interleaved(run, functions, inputs, seconds)
-                bound = machine.additive_bound(shape, run is both_ways) if threads == 1 and shape[1] >= 50 else None
-                yield Row(
+                    new = new_bytes(partial(run, additive_attention, inputs))
+                row = Row(
                     "additive", str(shape), run.__name__, threads, backend(additive_attention, *inputs), **times,
-                    bound=bound, error=error, naive_error=naive_error,
+                    error=error, naive_error=naive_error,
                 )  # fmt: skip
+                if threads == 1:
+                    row.parts = parts(shape, run is both_ways, machine, new)
+                yield row
     if not quick:
         for shape in (PAPER, LONGEST):
             memory, naive_memory = peak("ours", shape), peak("naive", shape)

@@ -19,6 +19,7 @@ ROWS = 4  # queries at a time: what is loaded of a key is used four times
 KEYS = 32  # keys side by side in the loop over scores
 CHANNELS = 32  # channels side by side in the loop over gradients
 GROUP = 4  # channels that share a division
+LINE = 16  # numbers in a cache line
 STRIP = 128  # keys for which gradients stay in the first-level cache
 
 f32, unsigned = np.float32, np.uint64
@@ -34,8 +35,6 @@ SATURATED = f32(9)  # tanh(9) is 1 in float32, and so is its fraction below
 exact = numba.njit(error_model="numpy", fastmath={"contract", "nsz"}, nogil=True, cache=True)
 # `reassoc` lets a sum be kept in several partial sums: for dot products along the channels.
 reordered = numba.njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"}, nogil=True, cache=True)
-# `nnan` lets a largest number be looked for in several places at once.
-largest_of_any = numba.njit(error_model="numpy", fastmath={"nnan", "nsz"}, nogil=True, cache=True)
 
 
 @intrinsic
@@ -162,23 +161,24 @@ def _exponentials(x, begin, first, sign, shift, limit, out):
 
 
 @exact
-def _tiles(key, sign, shift, limit, block, out):
-    """out[tile, block, h, j]: the exponentials of a sequence's keys (Tk, A) with KEYS of them side by side."""
+def _tiles(key, sign, shift, limit, heights, block, out):
+    """out[tile, strip, h KEYS + j]: heights times the exponentials of a sequence's keys (Tk, A), KEYS side by side."""
     for tile in range(out.shape[0]):
         for strip in range(out.shape[1]):
-            _exponentials(key, tile * KEYS, strip * CHANNELS, sign, shift, limit, block)
-            for h in range(CHANNELS):
+            first = strip * CHANNELS
+            _exponentials(key, tile * KEYS, first, sign, shift, limit, block)
+            for h in range(min(CHANNELS, heights.shape[0] - first)):
                 for j in range(KEYS):
-                    out[tile, strip, h, j] = block[j, h]
+                    out[tile, strip, h * KEYS + j] = heights[first + h] * block[j, h]
 
 
 @exact
 def _tile_sums(query, tile, heights, centre, sums):
-    """sums[r, j] = Σ_h 1 / ((E_q[r, h] E_k[h, j] + 1) heights[h]), less its centre, for ROWS queries and KEYS keys.
+    """sums[r KEYS + j] = Σ_h 1 / (E_q[r, h] E_k[h, j] + heights[h]), less its centre, for ROWS queries and KEYS keys.
 
-    query (blocks, ROWS, CHANNELS) holds E_q, tile (blocks, CHANNELS, KEYS) E_k, heights (A padded to GROUP) 1/|w_h|.
-    The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the sums small and
-    their rounding with them.
+    query (blocks, ROWS CHANNELS) holds E_q, tile (blocks, CHANNELS KEYS) E_k times heights, which are 1/|w_h| (A padded
+    to GROUP). The centre, half of each |w_h|, is what a score of zero would sum to: taking it off at once keeps the
+    sums small and their rounding with them.
     """
     widest_registers()
     for x in range(ROWS * KEYS):
@@ -187,25 +187,32 @@ def _tile_sums(query, tile, heights, centre, sums):
         block, h = group // (CHANNELS // GROUP), group % (CHANNELS // GROUP) * GROUP
         middle = centre[group]
         c0, c1, c2, c3 = heights[4 * group], heights[4 * group + 1], heights[4 * group + 2], heights[4 * group + 3]
-        for r in range(ROWS):
-            a0, a1 = query[block, r, h] * c0, query[block, r, h + 1] * c1
-            a2, a3 = query[block, r, h + 2] * c2, query[block, r, h + 3] * c3
-            for j in range(KEYS):
-                d0 = _at_most(a0 * tile[block, h, j] + c0, LARGEST_OF_FOUR)
-                d1 = _at_most(a1 * tile[block, h + 1, j] + c1, LARGEST_OF_FOUR)
-                d2 = _at_most(a2 * tile[block, h + 2, j] + c2, LARGEST_OF_FOUR)
-                d3 = _at_most(a3 * tile[block, h + 3, j] + c3, LARGEST_OF_FOUR)
+        q, k = query[block, h:], tile[block, h * KEYS :]  # flat, so that constant steps lead to all that is read
+        for j in range(KEYS):
+            for r in range(0, ROWS * CHANNELS, CHANNELS):
+                d0 = _at_most(q[r] * k[j] + c0, LARGEST_OF_FOUR)
+                d1 = _at_most(q[r + 1] * k[KEYS + j] + c1, LARGEST_OF_FOUR)
+                d2 = _at_most(q[r + 2] * k[2 * KEYS + j] + c2, LARGEST_OF_FOUR)
+                d3 = _at_most(q[r + 3] * k[3 * KEYS + j] + c3, LARGEST_OF_FOUR)
                 d01, d23 = d0 * d1, d2 * d3
-                sums[r * KEYS + j] += ((d0 + d1) * d23 + (d2 + d3) * d01) / (d01 * d23) - middle
+                sums[r // CHANNELS * KEYS + j] += ((d0 + d1) * d23 + (d2 + d3) * d01) / (d01 * d23) - middle
 
 
-@largest_of_any
+@exact
+def _ordered(x):
+    """A whole number for each float32, in the same order; of itself, the float32's bits again."""
+    return x ^ ((x >> np.int32(31)) & np.int32(0x7FFFFFFF))
+
+
+@exact
 def _largest(row, limit):
     """The largest of the first `limit` numbers; any number if one of them is NaN."""
-    largest = row[0]
+    widest_registers()
+    # as whole numbers: among floats the compiler looks at one after the other
+    largest = _ordered(np.float32(row[0]).view(np.int32))
     for j in range(limit):
-        largest = max(largest, row[j])
-    return largest
+        largest = max(largest, _ordered(np.float32(row[j]).view(np.int32)))
+    return np.int32(_ordered(largest)).view(np.float32)
 
 
 @reordered
@@ -251,6 +258,14 @@ def _last(seen, row):
 
 
 @exact
+def _room(count):
+    """Room for `count` numbers from the beginning of a cache line on, so that no register is filled from two lines."""
+    room = np.empty(count + LINE, f32)
+    begin = (LINE - room.ctypes.data // 4 % LINE) % LINE
+    return room[begin : begin + count]
+
+
+@exact
 def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scale, mask, out, seen):
     """out[b, i] = softmax_j(-2 scale Σ_h 1/d_h), zero where the mask is 0; task: ROWS queries of a batch.
 
@@ -261,15 +276,16 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
     length, keys = out.shape[1], out.shape[2]
     groups = (length + ROWS - 1) // ROWS
     blocks = (query.shape[2] + CHANNELS - 1) // CHANNELS
-    tiles = np.empty(((keys + KEYS - 1) // KEYS, blocks, CHANNELS, KEYS), f32)
-    block = np.empty((KEYS, CHANNELS), f32)
-    rows = np.empty((blocks, ROWS, CHANNELS), f32)
-    sums = np.empty(ROWS * KEYS, f32)
+    many = (keys + KEYS - 1) // KEYS
+    tiles = _room(many * blocks * CHANNELS * KEYS).reshape(many, blocks, CHANNELS * KEYS)
+    block = _room(KEYS * CHANNELS).reshape(KEYS, CHANNELS)
+    rows = _room(blocks * ROWS * CHANNELS).reshape(blocks, ROWS, CHANNELS)
+    sums = _room(ROWS * KEYS)
     ready = -1  # a batch's tasks are neighbours: its keys are prepared once for all of them
     for task in range(start, stop):
         b, row = task // groups, task % groups * ROWS
         if b != ready:
-            _tiles(key[b], sign, shifts[1, b], limits[1], block, tiles)
+            _tiles(key[b], sign, shifts[1, b], limits[1], heights, block, tiles)
             ready = b
         for strip in range(blocks):
             _exponentials(query[b], row, strip * CHANNELS, sign, shifts[0, b], limits[0], rows[strip])
@@ -277,10 +293,11 @@ def weights(start, stop, query, key, sign, shifts, limits, heights, centre, scal
         last = _last(seen[b], row)
         for tile in range((last + KEYS - 1) // KEYS):
             first = tile * KEYS
-            _tile_sums(rows, tiles[tile], heights, centre, sums)
+            _tile_sums(rows.reshape(blocks, ROWS * CHANNELS), tiles[tile], heights, centre, sums)
             for r in range(here):
-                for j in range(min(KEYS, keys - first)):
-                    out[b, row + r, first + j] = TWO * sums[r * KEYS + j]  # here, since twice the scale may be infinite
+                scores = out[b, row + r]
+                for j in range(unsigned(min(KEYS, keys - first))):
+                    scores[unsigned(first) + j] = TWO * sums[r * KEYS + j]  # here: twice the scale may be infinite
         for i in range(row, row + here):
             _softmax(out[b, i], mask[b % mask.shape[0], i % mask.shape[1]], seen[b, i], -scale)
 
@@ -322,9 +339,12 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
     """
     keys, width = key.shape[1], key.shape[2]
     blocks, rows = (width + CHANNELS - 1) // CHANNELS, slopes.shape[1]
-    exp_query, query_sums = np.empty((rows, CHANNELS), f32), np.empty((rows, CHANNELS), f32)
-    exp_key, key_sums = np.empty((keys, CHANNELS), f32), np.empty((keys, CHANNELS), f32)
-    sums = np.empty((ROWS + 1) * CHANNELS, f32)
+    exp_query, query_sums = (
+        _room(rows * CHANNELS).reshape(rows, CHANNELS),
+        _room(rows * CHANNELS).reshape(rows, CHANNELS),
+    )
+    exp_key, key_sums = _room(keys * CHANNELS).reshape(keys, CHANNELS), _room(keys * CHANNELS).reshape(keys, CHANNELS)
+    sums, totals = _room((ROWS + 1) * CHANNELS), np.empty(CHANNELS)  # over many strips float32 would lose digits
     # channels do not mix: no two tasks add to one number, so no thread has to wait for another
     for task in range(start, stop):
         b, first = task // blocks, task % blocks * CHANNELS
@@ -333,8 +353,8 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
         _exponentials(key[b], 0, first, sign, shifts[1, b], limits[1], exp_key)
         _fill(query_sums, ZERO)
         _fill(key_sums, ZERO)
-        for h in range(channels):
-            vector_sums[b, first + h] = 0
+        for h in range(CHANNELS):
+            totals[h] = 0
         for strip in range(0, keys, STRIP):
             for row in range(0, rows, ROWS):
                 last = min(strip + STRIP, _last(seen[b], row))
@@ -344,12 +364,13 @@ def gradients(start, stop, query, key, sign, shifts, limits, slopes, seen, facto
                     sums[x] = ZERO
                 here = exp_query[row : row + ROWS].reshape(ROWS * CHANNELS)
                 _strip_gradients(here, exp_key, slopes[b], row, strip, last, sums, key_sums)
-                for r in range(ROWS):
-                    for h in range(CHANNELS):
-                        query_sums[row + r, h] += sums[r * CHANNELS + h]
-                for h in range(channels):
-                    # into float64: over many strips float32 would lose digits
-                    vector_sums[b, first + h] += sums[ROWS * CHANNELS + h]
+                here = query_sums[row : row + ROWS].reshape(ROWS * CHANNELS)
+                for x in range(ROWS * CHANNELS):
+                    here[x] += sums[x]
+                for h in range(CHANNELS):
+                    totals[h] += sums[ROWS * CHANNELS + h]
+        for h in range(channels):
+            vector_sums[b, first + h] = totals[h]
         _scale(FOUR, query_sums, factor, first, channels, query_grad[b])
         _scale(FOUR, key_sums, factor, first, channels, key_grad[b])
 
