@@ -77,8 +77,19 @@ def in_steps(
     i, j = first * ROWS + tl.arange(0, ROWS), second * COLUMNS + tl.arange(0, COLUMNS)
     if WRONG == "programs_one_apart":
         i, j = first + tl.arange(0, ROWS), second + tl.arange(0, COLUMNS)
+    if WRONG == "one_program_number":
+        i, j = first * ROWS + tl.arange(0, ROWS), first * COLUMNS + tl.arange(0, COLUMNS)
     total = tl.zeros((ROWS, COLUMNS), tl.float32)
     here, there = i < Tq, j < Tk
+    read_here, read_there = here, there
+    if WRONG == "queries_masked_with_the_number_of_keys":
+        here, read_here = i < Tk, i < Tk
+    if WRONG == "keys_masked_with_the_number_of_queries":
+        there, read_there = j < Tq, j < Tq
+    if WRONG == "queries_loaded_as_far_as_keys_go":
+        read_here = i < Tk
+    if WRONG == "keys_loaded_as_far_as_queries_go":
+        read_there = j < Tq
     place = scores + i[:, None] * Tk + j[None, :]
     if WRONG == "rows_as_long_as_queries":
         place = scores + i[:, None] * Tq + j[None, :]
@@ -89,17 +100,34 @@ def in_steps(
     if WRONG == "stored_column_by_column":
         place = scores + i[:, None] + j[None, :] * Tq
     for h in range(A):
-        a_h, b_h = tl.load(a + i * A + h, mask=here, other=0.0), tl.load(b + j * A + h, mask=there, other=0.0)
-        if WRONG == "read_column_by_column":
-            a_h, b_h = tl.load(a + h * Tq + i, mask=here), tl.load(b + h * Tk + j, mask=there)
-        if WRONG == "read_without_their_width":
-            a_h, b_h = tl.load(a + i + h, mask=here), tl.load(b + j + h, mask=there)
+        at, to = a + i * A + h, b + j * A + h
+        if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_a":
+            at = a + h * Tq + i
+        if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_b":
+            to = b + h * Tk + j
+        if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_a":
+            at = a + i + h
+        if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_b":
+            to = b + j + h
+        if WRONG == "rows_of_a_read_as_far_apart_as_there_are_of_them":
+            at = a + i * Tq + h
+        if WRONG == "rows_read_as_far_apart_as_there_are_of_them":
+            to = b + j * Tk + h
+        if WRONG == "first_number_of_each_row":
+            at, to = a + i * A, b + j * A
+        a_h, b_h = tl.load(at, mask=read_here, other=0.0), tl.load(to, mask=read_there, other=0.0)
         product = 1.0 + a_h[:, None] * b_h[None, :]
         if WRONG == "one_left_out":
             product = a_h[:, None] * b_h[None, :]
         if WRONG == "added_below":
             product = 1.0 + a_h[:, None] + b_h[None, :]
+        if WRONG == "position_by_position":
+            product = 1.0 + a_h * b_h
+        if WRONG == "spread_the_wrong_way_round":
+            product = 1.0 + a_h[None, :] * b_h[:, None]
         weight = tl.load(score_vector + h)
+        if WRONG == "first_weight_alone":
+            weight = tl.load(score_vector)
         if WRONG == "last_channel_alone":
             total = tl.zeros((ROWS, COLUMNS), tl.float32)
         if WRONG == "score_vector_left_out":
@@ -133,7 +161,59 @@ class But:
         raise RuntimeError("a kernel is launched")
 
 
-MISTAKES = {mistake.name for mistake in EXERCISE.mistakes} - {"not_compiled", "whole_scores"}
+@triton.jit
+def taken_by_index(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i, j = tl.arange(0, ROWS), tl.arange(0, COLUMNS)
+    tl.store(scores + i[:, None] * Tk + j[None, :], score_vector[0])
+
+
+@triton.jit
+def not_loaded(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i, j = tl.arange(0, ROWS), tl.arange(0, COLUMNS)
+    tl.store(scores + i[:, None] * Tk + j[None, :], 1.0 / (score_vector + i[:, None] + j[None, :]))
+
+
+@triton.jit
+def addresses_of_another_shape(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    tl.store(scores + tl.arange(0, ROWS), tl.zeros((ROWS, COLUMNS), tl.float32))
+
+
+@triton.jit
+def rows_joined_by_and(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    for h in range(A):
+        a_h, b_h = tl.load(a + i * A + h, mask=i < Tq, other=0.0), tl.load(b + j * A + h, mask=j < Tk, other=0.0)
+        total += tl.load(score_vector + h) / (1.0 + a_h[:, None] * b_h[None, :])
+    tl.store(scores + i[:, None] * Tk + j[None, :], total, mask=(i < Tq)[:, None] and (j < Tk)[None, :])
+
+
+@triton.jit
+def columns_joined_by_and(a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    j = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    for h in range(A):
+        a_h, b_h = tl.load(a + i * A + h, mask=i < Tq, other=0.0), tl.load(b + j * A + h, mask=j < Tk, other=0.0)
+        total += tl.load(score_vector + h) / (1.0 + a_h[:, None] * b_h[None, :])
+    tl.store(scores + i[:, None] * Tk + j[None, :], total, mask=(j < Tk)[None, :] and (i < Tq)[:, None])
+
+
+# what the text of a kernel says is part of how these are known
+WRITTEN_OUT = [
+    taken_by_index, not_loaded, addresses_of_another_shape, rows_joined_by_and, columns_joined_by_and
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", WRITTEN_OUT, ids=lambda kernel: kernel.fn.__name__)
+def test_a_wrong_kernel_is_known_by_its_text(kernel):
+    verdict = EXERCISE.assess(kernel)
+    assert verdict.mistake == kernel.fn.__name__, verdict.message
+
+
+NO_KERNELS = {"not_compiled", "whole_scores"} | {kernel.fn.__name__ for kernel in WRITTEN_OUT}
+MISTAKES = {mistake.name for mistake in EXERCISE.mistakes} - NO_KERNELS
 
 
 @pytest.mark.parametrize("wrong", sorted(MISTAKES))

@@ -56,10 +56,12 @@ class OtherAddresses(Exception):
         super().__init__("a tile of (ROWS, COLUMNS) numbers wants as many addresses, in the same shape")
 
 
-def fraction_sums(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Tensor:
+def fraction_sums(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Tensor | None:
     """The array that it makes of the three as arrays, as a tensor. Raises TypeError if it is none of float32."""
     _leave_nan_behind(len(a), len(b))
     sums = attempt(a.numpy(), b.numpy(), score_vector.numpy())
+    if sums is None:
+        return None
     if not isinstance(sums, np.ndarray) or sums.dtype != np.float32:
         kind = f"one of {sums.dtype}" if isinstance(sums, np.ndarray) else f"a {type(sums).__name__}"
         raise TypeError(f"an array of float32 should be returned; it was {kind}")
@@ -67,8 +69,9 @@ def fraction_sums(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor)
 
 
 def _leave_nan_behind(*shape: int) -> None:
-    """So that an array that is not filled shows it: NumPy gives small memory out again, the last that came back first."""
-    del [np.full(shape, np.nan, np.float32) for _ in range(8)][:]
+    """So that an array nobody fills shows it: NumPy hands small memory out again, what came back last first."""
+    arrays = [np.full(shape, np.nan, np.float32) for _ in range(8)]
+    del arrays
 
 
 def scores_kernel(attempt: Callable, a: Tensor, b: Tensor, score_vector: Tensor) -> Any:

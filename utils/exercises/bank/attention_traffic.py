@@ -105,7 +105,7 @@ mistakes.add("an_addition_less_for_each_pair",
 def with_a_softmax(each):
     return but(operations=lambda Tq, Tk, Dk, Dv, rows: both_products(Tq, Tk, Dk, Dv, rows) + each * Tq * Tk)
 
-for each in (1, 2, 3, 4, 5):
+for each in (1, 2, 3, 5):
     mistakes.add(f"softmax_counted_as_{each}", with_a_softmax(each),
         "Your operations count more than the two products: the softmax, or the division by the root. Theirs are few beside the products', and left out.")
 
@@ -126,6 +126,8 @@ mistakes.add("numbers", but(each=1),
     "Your second result counts numbers. Bytes are asked for, and a float32 has four of them.")
 mistakes.add("eight_bytes", but(each=8),
     "Your numbers have eight bytes, as those of 64 bits have. A float32 has four.")
+mistakes.add("two_bytes", but(each=2),
+    "Your numbers have two bytes, as those of 16 bits have. A float32 has four.")
 mistakes.add("bits", but(each=32),
     "Your second result counts bits. A float32 has 32 of them, which are four bytes.")
 mistakes.add("blocks_rounded_down", but(count=lambda Tq, Tk, rows: Tq // rows),
@@ -145,6 +147,16 @@ mistakes.add("values_read_once", but(value=lambda Tk, Dv, blocks: Tk * Dv),
 mistakes.add("everything_for_each_block",
     but(query=lambda Tq, Dk, blocks: blocks * Tq * Dk, context=lambda Tq, Dk, Dv, blocks: blocks * Tq * Dv),
     "Your query and context are moved again for each block. A block reads its own queries and writes its own contexts, which makes each once in all.")
+
+@mistakes.program("Your blocks read keys and values alone. Each reads its queries, too, and writes their contexts.")
+def blocks_without_queries(Tq, Tk, Dk, Dv, rows=None):
+    operations, moved = in_steps(Tq, Tk, Dk, Dv, rows)
+    return operations, moved - (4 * Tq * (Dk + Dv) if rows else 0)
+
+@mistakes.program("Your query and context are those of one block. All blocks together move every query, and every context, once.")
+def query_of_one_block(Tq, Tk, Dk, Dv, rows=None):
+    operations, moved = in_steps(Tq, Tk, Dk, Dv, rows)
+    return operations, moved + (4 * (rows - Tq) * (Dk + Dv) if rows else 0)
 
 @mistakes.program("Your last block reads and writes as many rows as a full one. In all there are Tq queries, and Tq contexts.")
 def last_block_taken_as_full(Tq, Tk, Dk, Dv, rows=None):
@@ -177,8 +189,10 @@ mistakes.add("query_not_read", but(query=lambda Tq, Dk, blocks: 0),
     "Your count leaves out the query. It has to be read.")
 mistakes.add("context_moved_twice", but(context=lambda Tq, Dk, Dv, blocks: 2 * Tq * Dv),
     "Your context is moved twice. It is written, and nobody reads it here.")
-mistakes.add("values_as_wide_as_keys", but(value=lambda Tk, Dv, blocks: blocks * Tk * Dk),
-    "Your values are as wide as the keys. They have a width of their own: (Tk, Dv).")
+@mistakes.program("Your values are as wide as the keys. They have a width of their own: (Tk, Dv).")
+def values_as_wide_as_keys(Tq, Tk, Dk, Dv, rows=None):
+    return in_steps(Tq, Tk, Dk, Dv, rows, value=lambda Tk, Dv, blocks: blocks * Tk * Dk)
+
 mistakes.add("keys_not_read", but(key=lambda Tk, Dk, blocks: 0),
     "Your count leaves out the keys. They have to be read, as the values are.")
 mistakes.add("values_not_read", but(value=lambda Tk, Dv, blocks: 0),

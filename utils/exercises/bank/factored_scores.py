@@ -152,10 +152,22 @@ mistakes.add("keys_not_moved", but(move=lambda q, k, middle: (q + middle, k)),
     "Your queries are moved and the keys are not, which changes their sum. Move the keys as far the other way.")
 mistakes.add("both_moved_the_same_way", but(move=lambda q, k, middle: (q - middle, k - middle)),
     "Your queries and keys are moved the same way, which changes their sum. Move the queries the other way.")
+MOVED_BY_THEIR_OWN = "Your queries are moved by a number of their own, which changes the sum of query and key. What is taken off the keys is put on the queries, and nothing else."
+mistakes.add("queries_by_their_own_middle", but(move=lambda q, k, middle: (q - middle_of_each(k, q), k - middle)),
+    MOVED_BY_THEIR_OWN)
+mistakes.add("both_by_their_own_largest", but(move=lambda q, k, middle: (q - q.amax(0), k - k.amax(0))),
+    MOVED_BY_THEIR_OWN)
+ONE_NOT_DOUBLED = "Your exponent is doubled for one of query and key, and not for the other. tanh(q + k) has e^(2q) times e^(2k)."
+mistakes.add("keys_not_doubled", but(move=lambda q, k, middle: (q + middle, (k - middle) / 2)), ONE_NOT_DOUBLED)
+mistakes.add("queries_not_doubled", but(move=lambda q, k, middle: ((q + middle) / 2, k - middle)), ONE_NOT_DOUBLED)
 mistakes.add("moved_apart", but(move=lambda q, k, middle: (q - middle, k + middle)),
     "Your keys are moved away from zero. The middle of their range is subtracted from the keys, and added to the queries.")
 mistakes.add("one_middle_for_all", but(middle=lambda q, k: (k.max() + k.min()) / 2),
     "Your keys are moved by one number. Each channel has a range of its own: take its middle with `amax(0)` and `amin(0)`.")
+mistakes.add("largest_of_all", but(middle=lambda q, k: k.max()),
+    "Your keys are moved by one number. Each channel has a range of its own: take its middle with `amax(0)` and `amin(0)`.")
+mistakes.add("middle_over_the_channels", but(middle=lambda q, k: (k.amax(1) + k.amin(1)) / 2),
+    "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
 mistakes.add("middle_of_a_key", but(middle=lambda q, k: ((k.amax(1) + k.amin(1)) / 2)[: k.size(1)]),
     "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
 mistakes.add("clipped", lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 20), w, lambda q, k: 0.0),
@@ -174,6 +186,9 @@ mistakes.add("tanh_of_each_added", lambda q, k, w: (q.tanh()[:, None] + k.tanh()
 mistakes.add("score_vector_left_out",
     but(constant=len, answer=lambda constant, fractions, w: constant - 2 * fractions.sum(-1)),
     "Your channels are added up as they are. `score_vector` says how much each of them counts, and with which sign.")
+mistakes.add("fractions_without_their_weights",
+    but(answer=lambda constant, fractions, w: constant - 2 * fractions.sum(-1)),
+    "Your fractions are added up as they are. `score_vector` says how much each of them counts, and with which sign.")
 mistakes.add("keys_first", but(pairs=lambda a, b: multiplied(b, a)),
     "Your scores have a row for each key: (Tk, Tq). Give each query a row: (Tq, Tk).")
 mistakes.add("not_summed",

@@ -88,6 +88,8 @@ mistakes.add("one_left_out", but(part=lambda w, one, other: w / (one * other)),
     "Your fractions have no one below the line: w / (1 + a b).")
 mistakes.add("score_vector_left_out", but(part=lambda w, one, other: 1 / (1 + one * other)),
     "Your fractions all count the same. Each has its weight from `score_vector` above the line.")
+mistakes.add("two_above", but(part=lambda w, one, other: 2 * w / (1 + one * other)),
+    "Your sums have the two of the scores' formula in them. It is taken times two later: here are the fractions alone.")
 mistakes.add("divided_by_the_weight", but(part=lambda w, one, other: 1 / (1 + one * other) / w),
     "Your fractions are divided by their weight. It stands above the line: w / (1 + a b).")
 mistakes.add("added_below", but(part=lambda w, one, other: w / (1 + one + other)),
@@ -135,6 +137,23 @@ mistakes.add("row_of_a_for_both", but(sum_up=lambda a, b, w, i, j, part: all_cha
     "Your `b` is read at row i, the row of `a`. Its own loop counts j: `b[j, h]`.")
 mistakes.add("row_of_b_for_both", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, j, part)),
     "Your `a` is read at row j, the row of `b`. Its own loop counts i: `a[i, h]`.")
+
+@mistakes.program("Your weights are those of a row, `score_vector[i]`. They belong to the channels: `score_vector[h]`.")
+def weight_of_a_row(a, b, score_vector):
+    sums = np.zeros((len(a), len(b)), np.float32)
+    for i in range(len(a)):
+        for j in range(len(b)):
+            for h in range(len(score_vector)):
+                sums[i, j] += score_vector[i] / (1 + a[i, h] * b[j, h])
+    return sums
+
+@mistakes.program("Your array has a row for each row of `b`: (Tk, Tq). Written at [i, j] it has to be (Tq, Tk).")
+def array_keys_first(a, b, score_vector):
+    sums = np.zeros((len(b), len(a)), np.float32)
+    for i in range(len(a)):
+        for j in range(len(b)):
+            sums[i, j] += all_channels(a, b, score_vector, i, j, fraction)
+    return sums
 
 @mistakes.program("Your sums are written at [j, i]. The row is that of `a`: [i, j].")
 def written_at_j_i(a, b, score_vector):

@@ -92,6 +92,8 @@ mistakes.add("upside_down_and_unguarded", but(shrink=lambda old, new: torch.exp(
 mistakes.add("factors_swapped",
     but(total=lambda a, b, x, y: added(a, b, y, x), sums=lambda a, b, x, y: added(a, b, y, x)),
     "Your halves each get the factor of the other. Each shrinks by the distance of its own largest score to the common one.")
+mistakes.add("factors_of_the_sums_swapped", but(sums=lambda a, b, x, y: added(a, b, y, x)),
+    "Your sums each get the factor of the other half, while the totals have their own. Sums and totals shrink alike.")
 mistakes.add("only_the_second_shrinks", but(total=lambda a, b, x, y: a + b * y, sums=lambda a, b, x, y: a + b * y),
     "Your second half alone is brought to the common largest score. It may be the first one that has to shrink.")
 mistakes.add("only_the_first_shrinks", but(total=lambda a, b, x, y: a * x + b, sums=lambda a, b, x, y: a * x + b),
@@ -139,6 +141,8 @@ def by_way_of_zero(down):
 
     return program
 
+mistakes.add("measured_from_zero", by_way_of_zero(lambda x, largest: x),
+    "Your totals and sums are measured from 0, as if no largest score were subtracted, and overflow for large scores. Bring them to the common largest score: exp(old - new).")
 mistakes.add("by_way_of_zero", by_way_of_zero(lambda x, largest: x / largest.exp()), OVERFLOWS)
 mistakes.add("by_way_of_zero_but_for_nothing", by_way_of_zero(
         lambda x, largest: x / torch.where(largest == -math.inf, 1.0, largest.exp())), OVERFLOWS)
@@ -184,7 +188,7 @@ mistakes.add("largest_of_the_half_for_all",
 
 @mistakes.program("Your halves are measured against each other. Both are brought to the larger one of the two largest scores.")
 def against_each_other(one, other):
-    factors = torch.exp(one[0] - other[0]).nan_to_num(0), torch.exp(other[0] - one[0]).nan_to_num(0)
+    factors = torch.exp(one[0] - other[0]), torch.exp(other[0] - one[0])
     return larger(one[0], other[0]), added(one[1], other[1], *factors), added(one[2], other[2], *factors)
 
 mistakes.add("largest_through_logarithms", but(largest=torch.logaddexp),

@@ -126,6 +126,11 @@ mistakes.add("begins_at_a_billion", but(start=-1e9),
     "Your largest score begins at -1e9, which is left over where every score is -inf. Begin at -inf itself.")
 mistakes.add("begins_at_the_lowest_number", but(start=torch.finfo(torch.float32).min),
     "Your largest score begins at the lowest number there is, which is left over where every score is -inf. Begin at -inf itself.")
+@mistakes.program("Your total begins at 1. Nothing has been summed before the first tile: begin at 0.")
+def total_begins_at_one(tiles):
+    largest, total = in_steps(tiles)
+    return largest, total if largest > -math.inf else tensor(1.0)
+
 mistakes.add("nothing_is_nan", but(skip=lambda new: False),
     "Your total becomes NaN where all scores so far are -inf, because -inf - (-inf) is NaN. Nothing has been seen yet then: leave both as they are.")
 
@@ -175,6 +180,33 @@ def ends_at_a_hidden_tile(tiles):
             break
         seen.append(scores.clone())
     return in_steps(seen)
+
+@mistakes.program("Your program leaves out a tile as soon as one of its scores is -inf. The others count: only a tile that is hidden whole has nothing to give.")
+def partly_hidden_tiles_left_out(tiles):
+    return in_steps(scores for scores in tiles if scores.min() > -math.inf)
+
+@mistakes.program("Your largest score stays -inf, for the new one is not kept: at the end of each turn, the new one becomes the old.")
+def new_one_not_kept(tiles):
+    total = tensor(0.0)
+    for scores in tiles:
+        if scores.max() > -math.inf:
+            total = shifted(scores, scores.max())
+    return tensor(-math.inf), total
+
+@mistakes.program("Your numbers are those of the first tile alone. Does your function return inside its loop?")
+def first_tile_alone(tiles):
+    return in_steps([next(tiles)])
+
+@mistakes.program("Your total is rescaled where a larger score comes, but that tile itself is not added. It counts as well: rescale, then add.")
+def tiles_with_a_larger_score_left_out(tiles):
+    largest, total = tensor(-math.inf), tensor(0.0)
+    for scores in tiles:
+        new = larger(largest, scores)
+        if new > largest:
+            total, largest = total * torch.exp(largest - new), new
+        elif new > -math.inf:
+            total = total + shifted(scores, new)
+    return largest, total
 
 mistakes.add("zero_carried_on", but(new=lambda largest, scores: fill(larger(largest, scores)), skip=lambda new: False),
     "Your largest score is 0 once a tile was hidden, and negative scores never come above that. A 0 may stand in for -inf within exp, where nothing has been seen: carry -inf itself along.")

@@ -218,7 +218,6 @@ mistakes.add("columns_without_a_mask", but(store=unmasked(rows=False, columns=Tr
 JOINED_BY_AND = "Your mask joins its halves with `and`, which keeps one of them alone. `&` joins them number by number, with each half in brackets: (i < Tq) & (j < Tk)."
 mistakes.add("rows_joined_by_and", but(store=unmasked(rows=True, columns=False, error=JoinedByAnd)), JOINED_BY_AND)
 mistakes.add("columns_joined_by_and", but(store=unmasked(rows=False, columns=True, error=JoinedByAnd)), JOINED_BY_AND)
-mistakes.add("both_joined_by_and", but(store=unmasked(rows=True, columns=True, error=JoinedByAnd)), JOINED_BY_AND)
 
 def masked_with_the_other(rows):
     """Stores keys below Tq, or queries below Tk, in programs that cover no more than the last tile."""

@@ -162,6 +162,9 @@ mistakes.add("all_values_for_each_tile",
 mistakes.add("tiles_one_apart",
     but(read=lambda k, v, tile: [(k[j : j + tile], v[j : j + tile]) for j in range(-(-len(k) // tile))]),
     "Your tiles begin one key apart, and overlap. Tile number n begins at n · tile.")
+mistakes.add("full_tiles_one_apart",
+    but(read=lambda k, v, tile: [(k[j : j + tile], v[j : j + tile]) for j in range(len(k) // tile)]),
+    "Your tiles begin one key apart, and overlap. Tile number n begins at n · tile.")
 mistakes.add("a_tile_for_each_key",
     but(read=lambda k, v, tile: [(k[j : j + tile], v[j : j + tile]) for j in range(len(k))]),
     "Your tiles overlap, one beginning at each key, so that keys count several times. Step by `tile`: `range(0, len(key), tile)`.")
