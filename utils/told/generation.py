@@ -16,7 +16,7 @@ HERE = "10"
 def wider_shared_value() -> Measured:
     here = defined_in(HERE)
 
-    class WiderValue(here.TwoHeads):  # type: ignore[misc]
+    class WiderValue(here.TwoHeads):  # type: ignore[misc, name-defined]
         """One head of keys, as before, and a value of sixteen numbers."""
 
         def __init__(self, thing: int):

@@ -53,9 +53,9 @@ NAMES = [
     "fraction_sums",
     "scores_kernel",
     "KVCache",
+    "decode",
     "cache_bytes",
     "grouped_query_attention",
     "sliding_window",
     "accept_drafts",
-    "decode",
 ]  # in course order

@@ -14,11 +14,13 @@ def fraction_sums(a, b, score_vector):
 
     NumPy arrays a (Tq, A), b (Tk, A) and score_vector (A,), which holds w.
     """
-    sums = np.zeros((len(a), len(b)), np.float32)
+    sums = np.empty((len(a), len(b)), np.float32)
     for i in range(len(a)):
         for j in range(len(b)):
+            total = np.float32(0)
             for h in range(len(score_vector)):
-                sums[i, j] += score_vector[h] / (1 + a[i, h] * b[j, h])
+                total += score_vector[h] / (np.float32(1) + a[i, h] * b[j, h])
+            sums[i, j] = total
     return sums
 
 
@@ -44,16 +46,12 @@ def in_steps(a, b, score_vector, part=fraction, sum_up=all_channels, dtype=np.fl
 
 # Right, and written differently: numba compiles each of them
 
-def a_total_aside(a, b, score_vector):
-    Tq, A = a.shape
-    Tk = b.shape[0]
-    sums = np.empty((Tq, Tk), dtype=np.float32)
-    for i in range(Tq):
-        for j in range(Tk):
-            total = np.float32(0)
-            for h in range(A):
-                total += score_vector[h] / (np.float32(1) + a[i, h] * b[j, h])
-            sums[i, j] = total
+def added_in_place(a, b, score_vector):
+    sums = np.zeros((len(a), len(b)), np.float32)
+    for i in range(len(a)):
+        for j in range(len(b)):
+            for h in range(len(score_vector)):
+                sums[i, j] += score_vector[h] / (1 + a[i, h] * b[j, h])
     return sums
 
 def channels_outside(a, b, score_vector):
@@ -241,7 +239,7 @@ exercise = Exercise(
         Case("many channels", **exponentials(2, 4, 40)),
         Case("products from nearly nothing to millions", **exponentials(4, 6, 3, scale=4.0)),
     ],
-    variants=[a_total_aside, channels_outside, row_by_row, pair_by_pair],
+    variants=[added_in_place, channels_outside, row_by_row, pair_by_pair],
     mistakes=mistakes,
     points=1,
 )
