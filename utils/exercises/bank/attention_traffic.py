@@ -136,6 +136,9 @@ mistakes.add("one_block_too_many", but(count=lambda Tq, Tk, rows: Tq // rows + 1
     "Your blocks are one too many where `rows` divides the queries. `math.ceil(Tq / rows)` rounds up only where something is left.")
 mistakes.add("parts_of_blocks", but(count=lambda Tq, Tk, rows: Tq / rows),
     "Your last block counts by its share, and the bytes may be no whole number. It reads all keys and values, even if it is not full: round up.")
+mistakes.add("parts_of_blocks_cut_off",
+    but(count=lambda Tq, Tk, rows: Tq / rows, answer=lambda operations, moved: (operations, int(moved))),
+    "Your last block counts by its share. It reads all keys and values, even if it is not full: round the number of blocks up.")
 mistakes.add("rows_taken_for_blocks", but(count=lambda Tq, Tk, rows: rows),
     "Your number of blocks is `rows`. That is how many queries there are in one: how many blocks does that make?")
 mistakes.add("blocks_of_keys", but(count=lambda Tq, Tk, rows: math.ceil(Tk / rows)),
