@@ -295,7 +295,7 @@ exercise = Exercise(
         Case("two tokens, one after the other, by hand: weights 1/4 and 3/4", pieces=[1, 1],
             query=tensor([[[[1.0, 0, 0, 0], [0, 1, 0, 0]]]]), key=tensor([[[[1.0, 0, 0, 1], [0, LOG_3, 1, 0]]]]),
             value=tensor([[[[4.0, 0, 1, 0], [8, 4, 0, 1]]]])),
-        Case("one token, then another", **text(1, 1, [1, 1], 3, 3)),
+        Case("one token, then another", **text(1, 1, [1, 1], 5, 5)),
         Case("a prompt of four", **text(1, 2, [4], 3, 3)),
         Case("a prompt, then one by one", **text(2, 3, [3, 1, 1, 1], 4, 4)),
         Case("a prompt, then another", **text(1, 2, [4, 3], 5, 5)),
