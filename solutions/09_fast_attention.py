@@ -24,8 +24,9 @@ from utils.checks import check, claim
 torch.manual_seed(0);
 
 # %%
-from utils.triton_here import tl, triton  # first, before PyTorch loads Triton in its own way
+from utils import triton_here
 
+triton_here.prepare()  # for the last section; now, before PyTorch loads Triton in its own way
 torch.set_num_threads(1)  # one thread, so that a measured time can be compared with a count
 
 # %%
@@ -905,6 +906,11 @@ claim("written a hundred times, most of 64 random keys are right", share.mean() 
 # A GPU runs thousands of threads at once. A **kernel** is the program that each of them runs, and **Triton** lets you write one in Python: not for a number but for a *tile*. Here is one, that doubles a vector; each program takes 16 numbers, and finds its place by `tl.program_id`. (`SIZE: tl.constexpr` is a number that is fixed when the kernel is translated.) What lies beyond the end is hidden by a mask, for a program that wrote there would write into somebody else's memory.
 #
 # On a machine without a GPU, Triton *interprets* a kernel: slowly, and with the same result. It runs on Linux only. Elsewhere the check below says ○ whatever you write, nothing that follows needs it, and the solution is there to read.
+
+# %%
+import triton
+import triton.language as tl
+
 
 # %%
 @triton.jit

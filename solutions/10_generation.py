@@ -155,7 +155,7 @@ KVCache = check("KVCache", KVCache)
 # Now the model has to use it. A rotary position belongs to a token's place in the *whole* text, so the first new token's position is the number of tokens that the caches hold. Keys are turned before they are kept: their place does not change any more.
 #
 # ### Exercise 10.2 · Decode  (15 minutes, about 9 lines)
-# Logits for n further tokens, given one cache for each block. `len(cache)` says how many tokens a cache holds. The parts are chapter 08's: `model.embedding`, `model.blocks`, `model.norm`, `model.head`; in a block `norm_1`, `attention`, `norm_2`, `up`, `down`. `attention.project(x, positions)` gives query, key and value, the first two turned, and `attention.W_o(models.merge_heads(context))` ends it.
+# Logits for n further tokens, given one cache for each block. `len(cache)` says how many tokens a cache holds. The parts are chapter 08's: `model.embedding`, `model.blocks`, `model.norm`, `model.head`; in a block `norm_1`, `attention`, `norm_2`, `up`, `down`. `attention.project(x, positions)` gives query, key and value, the first two turned, and `attention.W_o` takes the heads' contexts side by side: `context.transpose(1, 2).flatten(2)`.
 #
 # <details><summary>Hint 1</summary>A block is <code>x = x + attention(norm_1(x))</code>, then <code>x = x + down(relu(up(norm_2(x))))</code>. Only the inside of attention changes.</details>
 # <details><summary>Hint 2</summary>Append first, then attend: a token sees itself, too.</details>
@@ -175,7 +175,8 @@ def decode(model, tokens, caches):
     for block, cache in zip(model.blocks, caches, strict=True):
         query, key, value = block.attention.project(block.norm_1(x), positions)  # (B, H, n, Dk)
         cache.append(key, value)
-        x = x + block.attention.W_o(models.merge_heads(cache.attend(query)))
+        context = cache.attend(query).transpose(1, 2).flatten(2)  # (B, n, d_model)
+        x = x + block.attention.W_o(context)
         x = x + block.down(F.relu(block.up(block.norm_2(x))))
     return model.head(model.norm(x))  # (B, n, V)
     # END SOLUTION
