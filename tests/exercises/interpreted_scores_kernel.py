@@ -62,9 +62,7 @@ def test_a_right_kernel_passes(kernel):
 
 
 @triton.jit
-def in_steps(
-    a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WRONG: tl.constexpr
-):  # fmt: skip
+def rows_of_the_tile(ROWS: tl.constexpr, COLUMNS: tl.constexpr, WRONG: tl.constexpr):
     first, second = tl.program_id(0), tl.program_id(1)
     if WRONG == "programs_swapped":
         first, second = tl.program_id(1), tl.program_id(0)
@@ -79,7 +77,12 @@ def in_steps(
         i, j = first + tl.arange(0, ROWS), second + tl.arange(0, COLUMNS)
     if WRONG == "one_program_number":
         i, j = first * ROWS + tl.arange(0, ROWS), first * COLUMNS + tl.arange(0, COLUMNS)
-    total = tl.zeros((ROWS, COLUMNS), tl.float32)
+    return i, j
+
+
+@triton.jit
+def masks(i, j, Tq, Tk, WRONG: tl.constexpr):
+    """Of what is stored, then of what is read."""
     here, there = i < Tq, j < Tk
     read_here, read_there = here, there
     if WRONG == "queries_masked_with_the_number_of_keys":
@@ -90,6 +93,11 @@ def in_steps(
         read_here = i < Tk
     if WRONG == "keys_loaded_as_far_as_queries_go":
         read_there = j < Tq
+    return here, there, read_here, read_there
+
+
+@triton.jit
+def place_of_the_tile(scores, i, j, Tq, Tk, COLUMNS: tl.constexpr, WRONG: tl.constexpr):
     place = scores + i[:, None] * Tk + j[None, :]
     if WRONG == "rows_as_long_as_queries":
         place = scores + i[:, None] * Tq + j[None, :]
@@ -99,32 +107,55 @@ def in_steps(
         place = scores + i[:, None] + j[None, :]
     if WRONG == "stored_column_by_column":
         place = scores + i[:, None] + j[None, :] * Tq
+    return place
+
+
+@triton.jit
+def places_of_a_channel(a, b, i, j, h, Tq, Tk, A, WRONG: tl.constexpr):
+    at, to = a + i * A + h, b + j * A + h
+    if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_a":
+        at = a + h * Tq + i
+    if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_b":
+        to = b + h * Tk + j
+    if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_a":
+        at = a + i + h
+    if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_b":
+        to = b + j + h
+    if WRONG == "rows_of_a_read_as_far_apart_as_there_are_of_them":
+        at = a + i * Tq + h
+    if WRONG == "rows_read_as_far_apart_as_there_are_of_them":
+        to = b + j * Tk + h
+    if WRONG == "first_number_of_each_row":
+        at, to = a + i * A, b + j * A
+    return at, to
+
+
+@triton.jit
+def below_the_fraction(a_h, b_h, WRONG: tl.constexpr):
+    product = 1.0 + a_h[:, None] * b_h[None, :]
+    if WRONG == "one_left_out":
+        product = a_h[:, None] * b_h[None, :]
+    if WRONG == "added_below":
+        product = 1.0 + a_h[:, None] + b_h[None, :]
+    if WRONG == "position_by_position":
+        product = 1.0 + a_h * b_h
+    if WRONG == "spread_the_wrong_way_round":
+        product = 1.0 + a_h[None, :] * b_h[:, None]
+    return product
+
+
+@triton.jit
+def in_steps(
+    a, b, score_vector, scores, Tq, Tk, A, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WRONG: tl.constexpr
+):  # fmt: skip
+    i, j = rows_of_the_tile(ROWS, COLUMNS, WRONG)
+    here, there, read_here, read_there = masks(i, j, Tq, Tk, WRONG)
+    place = place_of_the_tile(scores, i, j, Tq, Tk, COLUMNS, WRONG)
+    total = tl.zeros((ROWS, COLUMNS), tl.float32)
     for h in range(A):
-        at, to = a + i * A + h, b + j * A + h
-        if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_a":
-            at = a + h * Tq + i
-        if WRONG == "read_column_by_column_both" or WRONG == "read_column_by_column_b":
-            to = b + h * Tk + j
-        if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_a":
-            at = a + i + h
-        if WRONG == "rows_read_one_apart_both" or WRONG == "rows_read_one_apart_b":
-            to = b + j + h
-        if WRONG == "rows_of_a_read_as_far_apart_as_there_are_of_them":
-            at = a + i * Tq + h
-        if WRONG == "rows_read_as_far_apart_as_there_are_of_them":
-            to = b + j * Tk + h
-        if WRONG == "first_number_of_each_row":
-            at, to = a + i * A, b + j * A
+        at, to = places_of_a_channel(a, b, i, j, h, Tq, Tk, A, WRONG)
         a_h, b_h = tl.load(at, mask=read_here, other=0.0), tl.load(to, mask=read_there, other=0.0)
-        product = 1.0 + a_h[:, None] * b_h[None, :]
-        if WRONG == "one_left_out":
-            product = a_h[:, None] * b_h[None, :]
-        if WRONG == "added_below":
-            product = 1.0 + a_h[:, None] + b_h[None, :]
-        if WRONG == "position_by_position":
-            product = 1.0 + a_h * b_h
-        if WRONG == "spread_the_wrong_way_round":
-            product = 1.0 + a_h[None, :] * b_h[:, None]
+        product = below_the_fraction(a_h, b_h, WRONG)
         weight = tl.load(score_vector + h)
         if WRONG == "first_weight_alone":
             weight = tl.load(score_vector)
