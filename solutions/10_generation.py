@@ -4,7 +4,7 @@
 # **135 minutes**, and 5 for what is called Further. You need [chapter 08](08_deep_attention_models.ipynb) (the language model, `sample`), and from [chapter 09](09_fast_attention.ipynb) that a byte has to be moved before it is used.
 #
 # After this chapter you can
-# - make a model write without computing anything twice: a dictionary that grows by one key for each token,
+# - make a model write at a speed that hardly depends on how much is there already,
 # - say how many bytes that takes, and how many tokens a second a machine can write at most,
 # - let heads share their keys, let a window forget, and say what each of them loses,
 # - let a cheap model guess ahead of a good one, without changing what the good one would write,
@@ -64,7 +64,7 @@ def string_of(tokens):
 print(string_of(write_anew(model, bytes_of("def read(self, size"), 40)))
 
 # %% [markdown]
-# To write the byte after 1,000 others, it computes 1,000 queries, keys and values in each layer, and it has computed 999 of them a moment before. Were they the same?
+# To write the byte after 1,000 others, it computes 1,000 queries, keys and values in each layer. It has done that for 999 of these bytes a moment before, when the last one was not there.
 
 # %%
 predict(
@@ -102,7 +102,7 @@ predict.answer(
 #
 # So keep them. A new token needs one new key and one new value for each head and layer. Its query asks *all* keys, old and new; the old queries have been answered, and nobody needs them again. Such a store is called a **KV cache**. It is a dictionary in the sense of chapter 01: entries are added, and a query asks for them.
 #
-# Several tokens may come at once: a prompt, say. Then the block of new queries meets all keys so far, and its last query stands at the last key. By hand: three tokens are there, two more come. The first of the two may see four keys, the second five. As a mask (2, 5), True = may attend:
+# Several tokens may come at once: the beginning that a model is to continue, its **prompt**, say. Then the block of new queries meets all keys so far, and its last query stands at the last key. By hand: three tokens are there, two more come. The first of the two may see four keys, the second five. As a mask (2, 5), True = may attend:
 #
 # | | 1 | 2 | 3 | 4 | 5 |
 # |---|---|---|---|---|---|
@@ -214,7 +214,7 @@ same = torch.allclose(torch.cat(pieces, 1), whole, atol=1e-3)
 claim("read in pieces, with your cache: the same logits as in one pass", same)
 
 # %% [markdown]
-# The course's `attention.KVCache` does the same and copies less: it sets room aside before it is needed. From here on it is used, and only times are measured, so a model with random numbers will do. How long does one more token take?
+# The course's `attention.KVCache` does the same and copies less: it sets room aside before it is needed, and `cut(n)` lets it forget all but its first n tokens. From here on it is used, and only times are measured, so a model with random numbers will do. How long does one more token take?
 
 # %%
 predict(
@@ -272,7 +272,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# At 64 tokens the cache gains less than a factor of two: what is left, some 1 or 2 ms, is Python and PyTorch, and hardly any arithmetic.
+# At 64 tokens the cache gains no more than a factor of two or so: what is left, half a millisecond on the machine that wrote this, is Python and PyTorch, and hardly any arithmetic.
 #
 # Reading is another thing than writing. A prompt's tokens are all there, so they can be read in one pass, the **prefill**; after that comes a token at a time, the **decoding**.
 
@@ -329,9 +329,9 @@ for name, sizes in published.items():
     print(f"{name:32}{one / 2**10:6.0f} KiB{many / 2**30:13.1f} GiB")
 
 # %% [markdown]
-# A hundred kilobytes for a token, which stood there as three or four letters. At 131,072 tokens the first of these caches is several times as large as the model (7 billion numbers of two bytes are 13 GiB).
+# Hundreds of kilobytes for a token, which stood there as three or four letters. At 131,072 tokens the first of these caches is several times as large as the model (7 billion numbers of two bytes are 13 GiB).
 #
-# And bytes are time. To write *one* token, every weight of the model is read once from memory, used for one multiplication and one addition, and forgotten again; and so is every number of the cache. By chapter 09's roofline that is far left of any ridge. So there is a bound: a token cannot take less time than reading weights and cache takes. Take a model whose weights do not fit into the processor's cache, and measure how fast this machine reads.
+# And bytes are time. To write *one* token, every weight of the model is read once from memory, used for one multiplication and one addition, and forgotten again; and so is every number of the cache. By chapter 09's roofline that is far left of any ridge. So there is a bound: a token cannot take less time than reading weights and cache takes. Take a model whose weights do not fit into the *processor's* cache (chapter 09's; it has nothing to do with the KV cache but the name), and measure how fast this machine reads. (The embedding is not counted: of it a token reads one row.)
 
 # %%
 big = models.LanguageModel(256, 1024, 16, 3, 8192).eval()
@@ -343,12 +343,12 @@ print(f"{weights / 1e6:.0f} MB of weights, read at {rate / 1e6:.1f} GB/s:", end=
 print(f"a token takes {weights / rate:.1f} ms at least")
 
 # %% [markdown]
-# Write a text, or write sixteen at the same time: the weights are read once for all of them, while each has a cache of its own.
+# Write a text, or write sixteen at the same time, each with a cache of its own. Every number of the weights now serves sixteen multiplications instead of one.
 
 # %%
 predict(
     "Sixteen texts at the same time instead of one: how many tokens a second are written in all?",
-    "more than twice as many", "as many", "exactly sixteen times as many",
+    "more than twice as many", "about as many", "sixteen times as many",
 )
 
 
@@ -501,7 +501,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# That reason can be tested: give the shared head a value of sixteen numbers, and both versions should come back whole. They do (told by `wider_shared_value`: over .99 with each of three seeds). So heads may share keys and values as long as all that is to be fetched fits into one value; what each needs of its own is the *question*.
+# That reason can be tested: give the shared head a value of sixteen numbers, and both versions should come back whole. They do: over .99 with each of three seeds (told and not run; `python -m utils.told --list 10` has the command). So heads may share keys and values as long as all that is to be fetched fits into one value; what each needs of its own is the *question*.
 #
 # ## A window
 #
@@ -612,7 +612,7 @@ places = range(12, 371, 12)  # the middle of each stretch of 24
 plots.curves(places, smooth, "place in the text", "bits per byte");
 
 # %% [markdown]
-# *Up to the trained length of 64 all are alike. Beyond it the full cache gets worse and worse, and the windows stay where they are.*
+# *Up to the trained length of 64 all are alike. Beyond it the full cache gets much worse and stays so, and the windows stay where they were.*
 
 # %%
 beyond = {name: each[128:].mean().item() for name, each in bits.items()}
@@ -634,11 +634,11 @@ print("weight on the first byte, by layer:", [f"{weight:.3f}" for weight in on_f
 claim("no sinks: the first byte gets no more than an even share", max(on_first) < 1.5 * evenly)
 
 # %% [markdown]
-# It does not. Two layers and a short training make no sinks; where a large model is at hand (the last section) you can look for them.
+# It does not: this model has none. Where a large model is at hand (the last section) you can look for them.
 #
 # ## Fewer bits
 #
-# Or store each number in fewer bits: divide the numbers of a key by its largest, times 127, and round. One byte for each number is left, and one scale for each key. (Here they are rounded and kept as float32: this measures what it costs, and saves no time.)
+# Or store each number in fewer bits: divide the numbers of a key by the largest of them (in absolute value), multiply by 127, and round. (With 2 bits that is −1, 0 and 1.) One byte for each number is left, and one scale for each key. (Here they are rounded and kept as float32: this measures what it costs, and saves no time.)
 
 
 # %%
@@ -657,7 +657,7 @@ exact, extra = bits_at(mask, short).mean(), {}
 for stored in (8, 4, 2):
     change = rounded(2 ** (stored - 1) - 1)  # 127, 7, 1
     extra[stored] = (bits_at(mask, short, change=change).mean() - exact).item()
-print(f"{exact:.3f} bits per byte;", {f"in {stored} bits": f"{cost:+.4f}" for stored, cost in extra.items()})
+print(f"{exact:.3f} bits per byte; with fewer bits:", {n: f"{cost:+.3f}" for n, cost in extra.items()})
 claim("8 bits cost less than a hundredth of a bit", extra[8] < 0.01)
 claim("2 bits cost over a tenth", extra[2] > 0.1)
 
@@ -666,7 +666,7 @@ claim("2 bits cost over a tenth", extra[2] > 0.1)
 #
 # ## Guessing ahead
 #
-# A pass over five tokens takes hardly longer than one over a single token, as you saw: weights are read once in either case. So let something cheap **draft** the next few tokens, and let the model check them all in one pass. That would be easy if there were one right next token. But text is *drawn*, and what is kept must come out with exactly the model's own probabilities.
+# A pass over five tokens takes less than five times as long as one over a single token: the weights are read once in either case, and the calls from Python are made once. So let something cheap **draft** the next few tokens, and let the model check them all in one pass. That would be easy if there were one right next token. But text is *drawn*, and what is kept must come out with exactly the model's own probabilities.
 #
 # It can be done (Leviathan et al. 2023, Chen et al. 2023). The draft has drawn token x with its probability q(x); the model, the *target*, gives it p(x).
 # - Keep x with probability min(1, p(x) / q(x)): what the draft offers too often is sometimes turned down.
@@ -732,7 +732,7 @@ print(f"the table needs {surprise:.2f} bits per byte on held-out text, the model
 # %% [markdown]
 # (So a transformer of fifteen seconds is worth little more than a table of triples. It does have sixteen million numbers fewer.)
 #
-# Does the rule keep its promise? At one place of a text, draw 200,000 times: directly from the target; by the rule; and by two rules that look as good. One redraws from p after a no, the other keeps every draft. The distance between two distributions is half the sum of absolute differences.
+# Does the rule keep its promise? At one place of a text, draw 200,000 times: directly from the target; by the rule; and by two other rules, of which one redraws from p after a no and the other keeps every draft. (The draft is the table of single bytes here, which differs more from the target.) The distance between two distributions is half the sum of absolute differences.
 
 # %%
 predict(
@@ -814,7 +814,7 @@ for guesses, way in ways.items():
     print(f"{guesses} guesses ahead: {ms[guesses]:4.0f} ms for 100 bytes, {100 / passes:.1f} bytes a pass")
 
 # %% [markdown]
-# On the machine that wrote this, two to four guesses made writing about one and a half times as fast. It is less than the bytes a pass, since drafting takes time as well. With a model of billions of numbers, a pass is all that counts.
+# On the machine that wrote this, two to four guesses made writing about one and a half times as fast. It is less than the bytes a pass, mostly since a pass over five tokens does take longer than one over one, and a little since drafting takes time.
 #
 # Look at what was drafted. Behind the bar, what stands in brackets was drawn by the model itself; the rest are guesses that it kept.
 
@@ -860,7 +860,7 @@ plots.bar_grid(some);
 #
 # ## Several texts of different length
 #
-# Sixteen texts at once are rarely of one length. The shorter ones are **padded**, and that goes wrong in silence. A text of 12 bytes beside one of 30: what does the model expect next? Measured as the surprise, in bits, over reading the short text alone.
+# Sixteen texts at once are rarely of one length. The shorter ones are **padded**, and that goes wrong in silence. A text of 12 bytes beside one of 30: what does the model expect next? Measured in bits: how many more the next byte costs on average, if one believes this answer instead of the one for the short text alone (their Kullback–Leibler divergence).
 
 # %%
 long_one, short_one = text.held_out[5000:5030].long(), text.held_out[9000:9012].long()
@@ -883,7 +883,7 @@ read_alone = {
 surprise = {}
 for name, logits in read_alone.items():
     surprise[name] = ((alone.exp() * (alone - logits.log_softmax(-1))).sum() / math.log(2)).item()
-    print(f"{name:34}{surprise[name]:8.4f} bits")
+    print(f"{name:34}{abs(surprise[name]):8.4f} bits")
 claim("padded on the left and masked: as if it had been alone", surprise["left, padding masked"] < 1e-3)
 claim("not masked it is not, and nobody notices", 1e-3 < surprise["left, without a mask"] < 1)
 
@@ -892,7 +892,7 @@ claim("not masked it is not, and nobody notices", 1e-3 < surprise["left, without
 #
 # ## Further · A model that people know  (5 minutes)
 #
-# All parts of a Llama are known to you now: blocks like chapter 08's with an RMSNorm, rotary positions, grouped heads, a small network with a gate, a cache. `utils/models/llama/architecture.py` puts them together in 160 lines and reads the published files. Get a folder with `config.json`, `tokenizer.json` and `*.safetensors`; a small one is SmolLM2-135M (0.3 GB; `pip install huggingface_hub`, then `hf download HuggingFaceTB/SmolLM2-135M --local-dir smol`). The course itself downloads nothing. Write its path here:
+# Nearly all parts of a Llama are known to you now: blocks like chapter 08's with an RMSNorm, rotary positions, grouped heads, a cache. New is a gate in the small network: down(silu(gate(x)) · up(x)), where silu(z) is z · sigmoid(z) and takes the place of the ReLU. `utils/models/llama/architecture.py` puts them together in 160 lines and reads the published files. Get a folder with `config.json`, `tokenizer.json` and `*.safetensors`; a small one is SmolLM2-135M (0.3 GB; `pip install huggingface_hub`, then `hf download HuggingFaceTB/SmolLM2-135M --local-dir smol`). The course itself downloads nothing. Write its path here:
 
 # %%
 MODEL = None  # "smol", say
@@ -970,7 +970,7 @@ predict.score()
 # %% [markdown]
 # ## Before you go on
 #
-# <details><summary>Why is a prompt read so much faster than it is written?</summary>All its tokens are there, so one pass serves them all: the weights are read once. In writing, each token waits for the one before.</details>
+# <details><summary>Why is a prompt read so much faster than it is written?</summary>All its tokens are there, so one pass serves them all: the calls are made once (which is most of it for small models), and the weights are read once (for large ones). In writing, each token waits for the one before.</details>
 # <details><summary>Twice the bandwidth or twice the arithmetic: which helps a single reader?</summary>The bandwidth, as long as one text is written: weights and cache are read for each token, and hardly used.</details>
 # <details><summary>What must fit where heads share?</summary>All that the heads fetch from one token has to fit into the one value that they share.</details>
 # <details><summary>Your draft is always accepted. What do you know?</summary>That it has the target's distribution wherever you looked (or that your rule is wrong). A table that costs nothing would do in the target's place.</details>
