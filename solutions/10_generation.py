@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Generation
 #
-# **135 minutes**, and 5 for what is called Further. You need [chapter 08](08_deep_attention_models.ipynb) (the language model, `sample`), and from [chapter 09](09_fast_attention.ipynb) that a byte has to be moved before it is used.
+# **135 minutes**, and 7 for what is called Further. You need [chapter 08](08_deep_attention_models.ipynb) (the language model, `sample`), and from [chapter 09](09_fast_attention.ipynb) that a byte has to be moved before it is used.
 #
 # After this chapter you can
 # - make a model write at a speed that hardly depends on how much is there already,
@@ -890,7 +890,7 @@ claim("not masked it is not, and nobody notices", 1e-3 < surprise["left, without
 # %% [markdown]
 # On the left without a mask it *looks* right: the text goes on sensibly, and is another. The mask mends it, whether or not the positions are moved back, since rotary positions know distances only. On the right one has to read at each text's own last token.
 #
-# ## Further · A model that people know  (5 minutes)
+# ## Further · A model that people know  (7 minutes)
 #
 # Nearly all parts of a Llama are known to you now: blocks like chapter 08's with an RMSNorm, rotary positions, grouped heads, a cache. New is a gate in the small network: down(silu(gate(x)) · up(x)), where silu(z) is z · sigmoid(z) and takes the place of the ReLU. `utils/models/llama/architecture.py` puts them together in 160 lines and reads the published files. Get a folder with `config.json`, `tokenizer.json` and `*.safetensors`; a small one is SmolLM2-135M (0.3 GB; `pip install huggingface_hub`, then `hf download HuggingFaceTB/SmolLM2-135M --local-dir smol`). The course itself downloads nothing. Write its path here:
 
@@ -931,7 +931,8 @@ else:
 
 # %%
 if MODEL:
-    once = torch.randint(1000, 10_000, (1, 40), generator=torch.Generator().manual_seed(0))
+    draws, many = torch.Generator().manual_seed(0), published_model.embedding.num_embeddings
+    once = torch.randint(many, (1, 40), generator=draws)
     looks = models.attention_weights(published_model, torch.cat([once, once], 1))  # (1, H, 80, 80) a layer
     sinks = torch.stack([weights[0, :, 40:, 0].mean(-1) for weights in looks])  # (layers, H)
     induction = torch.stack([weights[0].diagonal(-39, 1, 2)[:, 1:].mean(-1) for weights in looks])
@@ -939,8 +940,11 @@ if MODEL:
     print(f"on the first token: {sinks.mean():.2f} on average, {over_half:.0%} of heads over a half")
     layer, head = divmod(induction.argmax().item(), induction.size(1))
     print(f"the best induction head is head {head} of layer {layer}: {induction.max():.2f} of its weight")
+    ids = tokenizer.encode("The key opens the door. The key opens").ids
+    looks = models.attention_weights(published_model, torch.tensor([ids]))[layer][0, head]
+    plots.attention_maps({f"layer {layer}, head {head}": looks}, [tokenizer.decode([i]) for i in ids])
 else:
-    print("With a folder: the weight on the first token, and the best induction head.")
+    print("With a folder: the weight on the first token, and the best induction head with what it looks at.")
 
 # %%
 if MODEL:
@@ -952,6 +956,25 @@ if MODEL:
     print(f"{1000 / ms:.0f} tokens a second; {size / 1e6:.0f} MB of weights allow {1000 * rate / size:.0f}")
 else:
     print("With a folder: tokens a second, against the bound of bytes.")
+
+
+# %%
+class Rounded(attention.KVCache):
+    """A cache whose numbers are those that 8 bits can hold."""
+
+    def append(self, key, value):
+        super().append(*rounded(127)(key, value))
+
+
+if MODEL:
+    words = "A cache keeps the keys and the values of all tokens, so that a new token has to ask only once."
+    ids = torch.tensor([tokenizer.encode(words).ids])
+    with torch.no_grad():
+        exactly = models.next_token_loss(published_model(ids, published_model.new_caches()), ids)
+        in_8_bits = models.next_token_loss(published_model(ids, [Rounded() for _ in published_model.blocks]), ids)
+    print(f"surprise at a sentence: {exactly:.3f} nats a token, and {in_8_bits:.3f} with a cache in 8 bits")
+else:
+    print("With a folder: what a cache in 8 bits costs it.")
 
 # %%
 predict.score()
