@@ -190,19 +190,21 @@ decode = check("decode", decode)
 
 
 # %%
-class Counted(KVCache):
+class Counted:
     """Your cache, with a length."""
 
     def __init__(self):
-        super().__init__()
-        self.tokens = 0
+        self.cache, self.held = KVCache(), 0
 
     def append(self, key, value):
-        super().append(key, value)
-        self.tokens += key.size(2)
+        self.cache.append(key, value)
+        self.held += key.size(2)
+
+    def attend(self, query):
+        return self.cache.attend(query)
 
     def __len__(self):
-        return self.tokens
+        return self.held
 
 
 # %%
@@ -787,6 +789,18 @@ def guess(tokens, guesses, draws):
 
 
 # %%
+def one_pass(model, tokens, caches, guesses, draws):
+    """What is appended after a pass over the model: the guesses that are kept, and one byte more."""
+    drafted, rows = guess(tokens, guesses, draws)
+    asked = torch.tensor([tokens[-1:] + drafted.tolist()])  # (1, k + 1)
+    target = decode(model, asked, caches)[0].softmax(-1)  # (k + 1, 256)
+    n, rest = 0, target[-1]
+    if guesses:
+        n, rest = accept_drafts(target, rows, drafted, torch.rand(guesses, generator=draws))
+    return [*drafted[: int(n)].tolist(), torch.multinomial(rest, 1, generator=draws).item()]
+
+
+# %%
 @torch.no_grad()
 def write_ahead(model, tokens, length, guesses, seed=0):
     """tokens (a list) and `length` more; and for each pass over the model how many guesses were kept."""
@@ -794,12 +808,9 @@ def write_ahead(model, tokens, length, guesses, seed=0):
     tokens, runs, end = list(tokens), [], len(tokens) + length
     decode(model, torch.tensor([tokens[:-1]]), caches)
     while len(tokens) < end:
-        drafted, rows = guess(tokens, guesses, draws)
-        asked = torch.tensor([tokens[-1:] + drafted.tolist()])  # (1, k + 1)
-        target = decode(model, asked, caches)[0].softmax(-1)  # (k + 1, 256)
-        n, rest = accept_drafts(target, rows, drafted, torch.rand(guesses, generator=draws))
-        tokens += [*drafted[:n].tolist(), torch.multinomial(rest, 1, generator=draws).item()]
-        runs.append(n)
+        more = one_pass(model, tokens, caches, guesses, draws)
+        tokens += more
+        runs.append(len(more) - 1)
         for cache in caches:
             cache.cut(len(tokens) - 1)  # what was turned down is forgotten
     return tokens[:end], runs
@@ -970,9 +981,9 @@ if MODEL:
     words = "A cache keeps the keys and the values of all tokens, so that a new token has to ask only once."
     ids = torch.tensor([tokenizer.encode(words).ids])
     with torch.no_grad():
-        exactly = models.next_token_loss(published_model(ids, published_model.new_caches()), ids)
-        in_8_bits = models.next_token_loss(published_model(ids, [Rounded() for _ in published_model.blocks]), ids)
-    print(f"surprise at a sentence: {exactly:.3f} nats a token, and {in_8_bits:.3f} with a cache in 8 bits")
+        kinds = {"32 bits": published_model.new_caches(), "8 bits": [Rounded() for _ in published_model.blocks]}
+        nats = {n: models.next_token_loss(published_model(ids, caches), ids) for n, caches in kinds.items()}
+    print("surprise at a sentence, nats a token:", {n: f"{loss:.3f}" for n, loss in nats.items()})
 else:
     print("With a folder: what a cache in 8 bits costs it.")
 
