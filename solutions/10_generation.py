@@ -88,7 +88,7 @@ stretch = text.held_out[None, 5000:5060].long()  # (1, 60)
 before, after = keys_and_values(model, stretch[:, :-1]), keys_and_values(model, stretch)
 before, after = ([x for pair in each for x in pair] for each in (before, after))  # keys and values alike
 gaps = [(old - new[:, :, :-1]).abs().max() for old, new in zip(before, after, strict=True)]
-claim("with one byte more, all earlier keys and values are as they were, in every layer", max(gaps) < 1e-5)
+claim("with one byte more, all earlier keys and values are as they were but for rounding", max(gaps) < 1e-3)
 
 # %%
 predict.answer(
@@ -149,7 +149,7 @@ class KVCache:
 KVCache = check("KVCache", KVCache)
 
 # %% [markdown] tags=["solution"]
-# Made in `__init__`, key and value belong to one cache. As attributes of the class they would belong to all caches at once, and layer two would read layer one's.
+# What `__init__` puts on `self` belongs to one cache. A list in the body of the class, to which `append` adds, would belong to all caches at once, and layer two would read layer one's.
 
 # %% [markdown]
 # Now the model has to use it. A rotary position belongs to a token's place in the *whole* text, so the first new token's position is the number of tokens that the caches hold. Keys are turned before they are kept: their place does not change any more.
@@ -248,16 +248,15 @@ with torch.no_grad():
     for length in lengths:
         tokens, caches = torch.randint(256, (1, length)), caches_for(wide)
         decode(wide, tokens, caches)
-        calls = {"without a cache": functools.partial(wide, tokens)}
-        calls["with a cache"] = functools.partial(one_more, wide, caches, tokens[:, :1])
-        for name, ms in costs.milliseconds(calls).items():
-            times[name].append(ms)
+        ways = [functools.partial(wide, tokens), functools.partial(one_more, wide, caches, tokens[:, :1])]
+        for name, way in zip(times, ways, strict=True):  # apart: a long pass leaves the processor's cache cold
+            times[name] += costs.milliseconds({name: way}, 9).values()
 ax = plots.curves(lengths, times, "tokens before it", "milliseconds for a token", "xy")
 ax.minorticks_off()
 ax.set_xticks(lengths, lengths);
 
 # %% [markdown]
-# *Without a cache a token takes the longer, the more are there. With one it takes little longer.*
+# *Without a cache a token takes the longer, the more are there. With one it takes hardly longer.*
 
 # %%
 without, with_cache = times.values()
@@ -274,7 +273,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# At 64 tokens the cache gains no more than a factor of two or so: what is left, half a millisecond on the machine that wrote this, is Python and PyTorch, and hardly any arithmetic.
+# At 64 tokens the cache gains about a factor of two: what is left, half a millisecond on the machine that wrote this, is mostly Python and PyTorch, and hardly any arithmetic.
 #
 # Reading is another thing than writing. A prompt's tokens are all there, so they can be read in one pass, the **prefill**; after that comes a token at a time, the **decoding**.
 
@@ -331,9 +330,9 @@ for name, sizes in published.items():
     print(f"{name:32}{one / 2**10:6.0f} KiB{many / 2**30:13.1f} GiB")
 
 # %% [markdown]
-# Hundreds of kilobytes for a token, which stood there as three or four letters. At 131,072 tokens the first of these caches is several times as large as the model (7 billion numbers of two bytes are 13 GiB).
+# Hundreds of kilobytes for a token, which stood there as three or four letters. At 131,072 tokens, if it could read so many, the first of these caches would be several times as large as the model (7 billion numbers of two bytes are 13 GiB).
 #
-# And bytes are time. To write *one* token, every weight of the model is read once from memory, used for one multiplication and one addition, and forgotten again; and so is every number of the cache. By chapter 09's roofline that is far left of any ridge. So there is a bound: a token cannot take less time than reading weights and cache takes. Take a model whose weights do not fit into the *processor's* cache (chapter 09's; it has nothing to do with the KV cache but the name), and measure how fast this machine reads. (The embedding is not counted: of it a token reads one row.)
+# And bytes are time. To write *one* token, every weight of the model is read once from memory, used for one multiplication and one addition, and forgotten again; and so is every number of the cache. By chapter 09's roofline that is far left of any ridge. So there is a bound: a token cannot take less time than reading weights and cache takes, at the best rate at which memory can be read. Take a model whose weights do not fit into the *processor's* cache (chapter 09's; it has nothing to do with the KV cache but the name), and measure how fast this machine reads. (The embedding is not counted: of it a token reads one row.)
 
 # %%
 big = models.LanguageModel(256, 1024, 16, 3, 8192).eval()
@@ -342,7 +341,7 @@ numbers = torch.randn(24 * 2**20)  # 96 MB
 read = costs.milliseconds({"sum": numbers.sum}, 7)["sum"]
 rate = numbers.numel() * 4 / read  # bytes per millisecond
 print(f"{weights / 1e6:.0f} MB of weights, read at {rate / 1e6:.1f} GB/s:", end=" ")
-print(f"a token takes {weights / rate:.1f} ms at least")
+print(f"about {weights / rate:.1f} ms for a token, if all is read as fast as a sum is")
 
 # %% [markdown]
 # Write a text, or write sixteen at the same time, each with a cache of its own. Every number of the weights now serves sixteen multiplications instead of one.
@@ -383,12 +382,12 @@ claim("with 4,096 tokens in the cache a token takes longer than with 16", took[1
 # %%
 predict.answer(
     "more than twice as many",
-    "because sixteen share one reading of the weights. Not sixteen times as many: the arithmetic does grow, "
-    "and here it soon is the limit.",
+    "because sixteen share one reading of the weights. It is not sixteen times as many: a product with few "
+    "rows is no longer mere reading, and not yet fast.",
 )
 
 # %% [markdown]
-# On the machine that wrote this, one text reached about half of the bound. (A bound is no forecast.) That is why those who serve a model put many texts together, and why one reader's answer does not come faster from a processor with more arithmetic: it needs more bytes a second.
+# On the machine that wrote this, one text reached about half of the bound. (A bound is no forecast, and this one rests on how fast a sum reads.) That is why those who serve a model put many texts together, and why one reader's answer does not come faster from a processor with more arithmetic: it needs more bytes a second.
 #
 # So whatever makes the cache smaller makes long texts cheaper. There are three ways: fewer heads of keys, fewer tokens, fewer bits.
 #
@@ -422,7 +421,7 @@ def grouped_query_attention(query, key, value):
 grouped_query_attention = check("grouped_query_attention", grouped_query_attention)
 
 # %% [markdown] tags=["solution"]
-# The repeated heads are views of the same question in the mathematics, not in memory: a kernel that knows about groups (SDPA's `enable_gqa`) reads each key once.
+# Repeating copies keys and values; a kernel that knows about groups (SDPA's `enable_gqa`) need not.
 
 # %% [markdown]
 # What do heads lose that share? Chapter 06 had a task that one head cannot do: eight things, each with a name and numbers, and a query that holds *two* names. Once more, with two query heads: on two heads of keys, or on one. And in two versions. In the first the same eight numbers are wanted of both things. In the second each thing has sixteen numbers, and of the first name the first eight are wanted, of the second the last eight.
@@ -442,7 +441,7 @@ class TwoHeads(nn.Module):
         query = models.split_heads(self.W_q(query), 2)
         key, value = (models.split_heads(W(things), self.key_heads) for W in (self.W_k, self.W_v))
         key, value = (x.repeat_interleave(2 // self.key_heads, 1) for x in (key, value))
-        weights = torch.softmax(query @ key.mT / math.sqrt(8), -1)
+        weights = torch.softmax(query @ key.mT / math.sqrt(query.size(-1)), -1)
         return self.W_o(models.merge_heads(weights @ value))
 
 
@@ -503,7 +502,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# That reason can be tested: give the shared head a value of sixteen numbers, and both versions should come back whole. They do: over .99 with each of three seeds (told and not run; `python -m utils.told --list 10` has the command). So heads may share keys and values as long as all that is to be fetched fits into one value; what each needs of its own is the *question*.
+# That reason can be tested: give the shared head a value of sixteen numbers, and both versions should come back whole. They do: over .99 with each of three seeds (told and not run; `python -m utils.told --list 10` has the command). So heads may share keys and values as long as all that is fetched fits into one value, and all that it is found by into one key. (Here both heads search by the same names. Where each searches by a kind of its own and the key is narrow, sharing loses: `two_kinds_of_names`, two thirds against .99.) What each needs of its own is the *question*.
 #
 # ## A window
 #
@@ -600,15 +599,15 @@ predict.answer(
 long_texts = text.held_out[: 40 * 384].view(40, 384).long()
 
 
-def bits_at(mask, tokens=long_texts, **change):
+def bits_at(mask, tokens, **change):
     """Bits per byte at each place (T - 1,), the mean over the texts."""
     logits = masked(model, tokens, mask, **change)[:, :-1]
     nats = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
     return nats.view(len(tokens), -1).mean(0) / math.log(2)
 
 
-bits = {"full cache": bits_at(sliding_window(384, 384, 384))}
-bits |= {f"window of {window}": bits_at(sliding_window(384, 384, window)) for window in (64, 16, 8)}
+windows = {"full cache": 384, "window of 64": 64, "window of 16": 16, "window of 8": 8}
+bits = {name: bits_at(sliding_window(384, 384, window), long_texts) for name, window in windows.items()}
 smooth = {name: each.unfold(0, 24, 12).mean(-1).tolist() for name, each in bits.items()}
 places = range(12, 371, 12)  # the middle of each stretch of 24
 plots.curves(places, smooth, "place in the text", "bits per byte");
@@ -633,7 +632,7 @@ some = long_texts[:, :64]
 on_first = [weights[:, :, 32:, 0].mean().item() for weights in models.attention_weights(model, some)]
 evenly = (1 / torch.arange(33.0, 65.0)).mean().item()
 print("weight on the first byte, by layer:", [f"{weight:.3f}" for weight in on_first], f"; evenly {evenly:.3f}")
-claim("no sinks: the first byte gets no more than an even share", max(on_first) < 1.5 * evenly)
+claim("no sinks: the first byte gets less than an even share", max(on_first) < evenly)
 
 # %% [markdown]
 # It does not: this model has none. Where a large model is at hand (the last section) you can look for them.
@@ -664,11 +663,11 @@ claim("8 bits cost less than a hundredth of a bit", extra[8] < 0.01)
 claim("2 bits cost over a tenth", extra[2] > 0.1)
 
 # %% [markdown]
-# Eight bits are as good as thirty-two, four nearly so, and two are not. (Count the scale as well: at 16 numbers a head, 8 bits are 20 bytes instead of 64; at 128, 132 instead of 512.)
+# Eight bits are as good as thirty-two, four nearly so, and two are not when they are rounded so simply (Liu et al. 2024 do better). (Count the scale as well: at 16 numbers a head, 8 bits are 20 bytes instead of 64; at 128, 132 instead of 512.)
 #
 # ## Guessing ahead
 #
-# A pass over five tokens takes less than five times as long as one over a single token: the weights are read once in either case, and the calls from Python are made once. So let something cheap **draft** the next few tokens, and let the model check them all in one pass. That would be easy if there were one right next token. But text is *drawn*, and what is kept must come out with exactly the model's own probabilities.
+# A pass over five tokens takes far less time than five passes: here one and a half times to twice that of a single token. The weights are read once, and the calls from Python are made once. So let something cheap **draft** the next few tokens, and let the model check them all in one pass. That would be easy if there were one right next token. But text is *drawn*, and what is kept must come out with exactly the model's own probabilities.
 #
 # It can be done (Leviathan et al. 2023, Chen et al. 2023). The draft has drawn token x with its probability q(x); the model, the *target*, gives it p(x).
 # - Keep x with probability min(1, p(x) / q(x)): what the draft offers too often is sometimes turned down.
@@ -729,10 +728,11 @@ def drafter(first, second):
 
 # %%
 surprise = -drafter(short[:, :-2], short[:, 1:-1]).gather(-1, short[:, 2:, None]).log2().mean()
-print(f"the table needs {surprise:.2f} bits per byte on held-out text, the model {exact:.2f}")
+from_the_third = bits_at(mask, short)[1:].mean()
+print(f"the table needs {surprise:.2f} bits per byte on held-out text, the model {from_the_third:.2f}")
 
 # %% [markdown]
-# (So a transformer of fifteen seconds is worth little more than a table of triples. It does have sixteen million numbers fewer.)
+# (So a transformer of fifteen seconds is worth about as much as a table of triples; with other seeds the table is ahead. The transformer does have sixteen million numbers fewer.)
 #
 # Does the rule keep its promise? At one place of a text, draw 200,000 times: directly from the target; by the rule; and by two other rules, of which one redraws from p after a no and the other keeps every draft. (The draft is the table of single bytes here, which differs more from the target.) The distance between two distributions is half the sum of absolute differences.
 
@@ -744,8 +744,11 @@ predict(
 
 # %%
 with torch.no_grad():
-    p = model(short[5:6, :41])[0, -1].softmax(-1)
-q, draws = after_one[short[5, 40]], torch.Generator().manual_seed(0)
+    wanted = model(short[:20, :41])[:, -1].softmax(-1)  # (20, 256), at a place in each of twenty texts
+offered = after_one[short[:20, 40]]
+overlaps = torch.minimum(wanted, offered).sum(-1)
+place = (overlaps - 0.5).abs().argmin()  # where a draft is kept about every other time
+p, q, draws = wanted[place], offered[place], torch.Generator().manual_seed(0)
 
 
 def draw(probabilities, many=200_000):
@@ -763,7 +766,7 @@ distance = {name: ((share - p).abs().sum() / 2).item() for name, share in shares
 print({name: f"{each:.4f}" for name, each in distance.items()})
 direct, by_rule, redrawn, _ = distance.values()
 claim("by the rule it is the target's distribution, as near as direct draws are", by_rule < 3 * direct)
-claim("redrawn from p it is not", redrawn > 10 * direct)
+claim("redrawn from p it is not", redrawn > 4 * direct)
 share, overlap = is_kept.float().mean(), torch.minimum(p, q).sum()
 print(f"kept {share:.3f}; overlap of p and q {overlap:.3f}")
 claim("drafts are kept as often as p and q overlap", (share - overlap).abs() < 0.01)
@@ -825,7 +828,7 @@ for guesses, way in ways.items():
     print(f"{guesses} guesses ahead: {ms[guesses]:4.0f} ms for 100 bytes, {100 / passes:.1f} bytes a pass")
 
 # %% [markdown]
-# On the machine that wrote this, two to four guesses made writing about one and a half times as fast. It is less than the bytes a pass, mostly since a pass over five tokens does take longer than one over one, and a little since drafting takes time.
+# On the machine that wrote this, two to four guesses made writing about one and a half times as fast. It is less than the bytes a pass, mostly since a pass over five tokens does take longer than one over one, and a little since drafting takes time. Beside a model of billions of numbers a table costs nothing.
 #
 # Look at what was drafted. Behind the bar, what stands in brackets was drawn by the model itself; the rest are guesses that it kept.
 
@@ -844,20 +847,18 @@ print(marked)
 # %%
 from utils import widgets
 
-places = range(24, 60, 3)
+places = list(range(24, 60, 3))
 with torch.no_grad():
-    wanted = model(torch.tensor([written[:64]]))[0].softmax(-1)  # (64, 256)
-offered = torch.stack([drafter(written[i - 1], written[i]) for i in range(1, 64)])
-shown = (wanted[1:] + offered).sum(0).topk(12).indices
+    target = model(torch.tensor([written[:64]]))[0, places].softmax(-1)  # (12, 256)
+draft = torch.stack([drafter(written[i - 1], written[i]) for i in places])
+rows = {"target": target, "draft": draft, "kept: the overlap": torch.minimum(target, draft)}
+shown = (target + draft).sum(0).topk(12).indices
+panels = {}
+for name, each in rows.items():
+    some = each[:, shown]
+    panels[name] = torch.cat([some, each.sum(1, keepdim=True) - some.sum(1, keepdim=True)], 1).clamp(0, 1)
 
-
-def heights(rows):
-    """Of each row (256,) the twelve that are shown, and the sum of the others."""
-    return torch.cat([rows[:, shown], 1 - rows[:, shown].sum(1, keepdim=True)], 1).clamp(0, 1)
-
-
-panels = {"target": heights(wanted[list(places)]), "draft": heights(offered[[i - 1 for i in places]])}
-panels["kept: the overlap"] = torch.minimum(panels["target"], panels["draft"])
+# %%
 steps = ["after " + "".join(letters[i - 7 : i + 1]) for i in places]
 names = [repr(chr(byte))[1:-1].replace(" ", "space") for byte in shown.tolist()] + ["others"]
 widgets.SliderBars(steps, panels, names, "probability", name="place")
@@ -871,39 +872,38 @@ plots.bar_grid(some);
 #
 # ## Several texts of different length
 #
-# Sixteen texts at once are rarely of one length. The shorter ones are **padded**, and that goes wrong in silence. A text of 12 bytes beside one of 30: what does the model expect next? Measured in bits: how many more the next byte costs on average, if one believes this answer instead of the one for the short text alone (their Kullback–Leibler divergence).
+# Sixteen texts at once are rarely of one length. The shorter ones are **padded**, and that goes wrong in silence. Texts of 12 bytes, padded to 30: what does the model expect next? Measured in bits: how many more the next byte costs on average, if one believes this answer instead of the one for the short text alone (their Kullback–Leibler divergence).
 
 # %%
-long_one, short_one = text.held_out[5000:5030].long(), text.held_out[9000:9012].long()
-pad = torch.zeros(18, dtype=torch.long)
-left = torch.stack([long_one, torch.cat([pad, short_one])])
-right_padded = torch.stack([long_one, torch.cat([short_one, pad])])
-causal = sliding_window(30, 30, 30)
-real = torch.stack([torch.ones(30).bool(), torch.arange(30) >= 18])
-with_mask = (causal & real[:, None] | torch.eye(30).bool())[:, None]  # (2, 1, 30, 30): padding sees itself
+shorter = text.held_out[5000:6200].view(100, 12).long()
+pad = torch.zeros(100, 18, dtype=torch.long)
+left, right_padded = torch.cat([pad, shorter], 1), torch.cat([shorter, pad], 1)
+causal, real = sliding_window(30, 30, 30), torch.arange(30) >= 18
+with_mask = causal & real | torch.eye(30).bool()  # (30, 30): padding sees itself
 with torch.no_grad():
-    alone = model(short_one[None])[0, -1].log_softmax(-1)
+    alone = model(shorter)[:, -1].log_softmax(-1)  # (100, 256)
 
 # %%
-read_alone = {
-    "left, without a mask": masked(model, left, causal)[1, -1],
-    "left, padding masked": masked(model, left, with_mask)[1, -1],
-    "right, read at the last column": masked(model, right_padded, causal)[1, -1],
-    "right, read at its own last byte": masked(model, right_padded, causal)[1, 11],
+read_beside = {
+    "left, without a mask": masked(model, left, causal)[:, -1],
+    "left, padding masked": masked(model, left, with_mask)[:, -1],
+    "right, read at the last column": masked(model, right_padded, causal)[:, -1],
+    "right, read at its own last byte": masked(model, right_padded, causal)[:, 11],
 }
 surprise = {}
-for name, logits in read_alone.items():
-    surprise[name] = ((alone.exp() * (alone - logits.log_softmax(-1))).sum() / math.log(2)).item()
-    print(f"{name:34}{abs(surprise[name]):8.4f} bits")
-claim("padded on the left and masked: as if it had been alone", surprise["left, padding masked"] < 1e-3)
-claim("not masked it is not, and nobody notices", 1e-3 < surprise["left, without a mask"] < 1)
+for name, logits in read_beside.items():
+    surprise[name] = (alone.exp() * (alone - logits.log_softmax(-1))).sum(-1).abs() / math.log(2)  # (100,)
+    print(f"{name:34}{surprise[name].median():7.3f} bits in the middle one of 100 texts")
+claim("padded on the left and masked: as if each had been alone", surprise["left, padding masked"].max() < 1e-2)
+claim("not masked it is not", surprise["left, without a mask"].median() > 2e-3)
+claim("and by less than half a bit in most texts", surprise["left, without a mask"].median() < 0.5)
 
 # %% [markdown]
-# On the left without a mask it *looks* right: the text goes on sensibly, and is another. The mask mends it, whether or not the positions are moved back, since rotary positions know distances only. On the right one has to read at each text's own last token.
+# (The longer texts beside them change nothing, so they are left out here.) On the left without a mask it is mostly too little to notice, and another distribution. The mask mends it, whether or not the positions are moved back, since rotary positions know distances only. On the right one has to read at each text's own last token.
 #
 # ## Further · A model that people know  (7 minutes)
 #
-# Nearly all parts of a Llama are known to you now: blocks like chapter 08's with an RMSNorm, rotary positions, grouped heads, a cache. New is a gate in the small network: down(silu(gate(x)) · up(x)), where silu(z) is z · sigmoid(z) and takes the place of the ReLU. `utils/models/llama/architecture.py` puts them together in 160 lines and reads the published files. Get a folder with `config.json`, `tokenizer.json` and `*.safetensors`; a small one is SmolLM2-135M (0.3 GB; `pip install huggingface_hub`, then `hf download HuggingFaceTB/SmolLM2-135M --local-dir smol`). The course itself downloads nothing. Write its path here:
+# Nearly all parts of a Llama are known to you now: blocks like chapter 08's with an RMSNorm, rotary positions, grouped heads, a cache. New is a gate in the small network: down(silu(gate(x)) · up(x)), where silu(z) is z · sigmoid(z) and takes the place of the ReLU. `utils/models/llama/architecture.py` puts them together in 160 lines, and `files.py` beside it reads what is published. Get a folder with `config.json`, `tokenizer.json` and `*.safetensors`; a small one is SmolLM2-135M, of 0.3 GB: in the folder `chapters`, `../.venv/bin/hf download HuggingFaceTB/SmolLM2-135M --local-dir smol`. The course itself downloads nothing. Write its path here:
 
 # %%
 MODEL = None  # "smol", say
@@ -913,6 +913,7 @@ from utils.models import llama
 
 if MODEL:
     published_model, tokenizer = llama.load(MODEL)
+    assert tokenizer, f"{MODEL} holds no tokenizer.json: download that, too"
     print(f"{sum(p.numel() for p in published_model.parameters()) / 1e6:.0f} million numbers,", end=" ")
     print(f"{len(published_model.blocks)} layers, a context of {published_model.context:,} tokens")
 else:
@@ -963,7 +964,8 @@ if MODEL:
     with torch.no_grad():
         published_model(once, caches)
         ms = costs.milliseconds({"token": lambda: published_model(once[:, :1], caches)}, 5)["token"]
-    size = sum(p.numel() * 4 for p in published_model.parameters())
+    read = [*published_model.blocks.parameters(), published_model.head.weight]  # of the embedding one row
+    size = sum(p.numel() * 4 for p in read)
     print(f"{1000 / ms:.0f} tokens a second; {size / 1e6:.0f} MB of weights allow {1000 * rate / size:.0f}")
 else:
     print("With a folder: tokens a second, against the bound of bytes.")
@@ -995,18 +997,18 @@ predict.score()
 #
 # - Keys and values of what was read do not change: keep them, and a token costs one query. Positions go on where the cache ends.
 # - Reading a prompt is one pass, writing is a pass for each token. One token reads all weights and the whole cache, so bytes a second are the limit; many texts at once share the reading.
-# - Heads may share keys and values as far as all that is to be fetched fits into one value.
+# - Heads may share keys and values as far as all that is fetched fits into one value, and what it is found by into one key.
 # - A window forgets what it hides, at once. Beyond the trained length it can be better than remembering.
-# - Eight bits a number are enough for a cache, two are not.
+# - Eight bits a number are enough for a cache here; two are not, rounded simply.
 # - A draft changes the speed and not the distribution, if what it offers too often is turned down and the rest is drawn from what is missing.
-# - Padding that is not masked looks right, and is not.
+# - Padding on the left that is not masked often looks right, and is not.
 
 # %% [markdown]
 # ## Before you go on
 #
-# <details><summary>Why is a prompt read so much faster than it is written?</summary>All its tokens are there, so one pass serves them all: the calls are made once (which is most of it for small models), and the weights are read once (for large ones). In writing, each token waits for the one before.</details>
+# <details><summary>Why is a prompt read so much faster than it is written?</summary>All its tokens are there, so one pass serves them all. In a large model the weights are read once, in our small one 511 rounds of calls are saved. In writing, each token waits for the one before.</details>
 # <details><summary>Twice the bandwidth or twice the arithmetic: which helps a single reader?</summary>The bandwidth, as long as one text is written: weights and cache are read for each token, and hardly used.</details>
-# <details><summary>What must fit where heads share?</summary>All that the heads fetch from one token has to fit into the one value that they share.</details>
+# <details><summary>What must fit where heads share?</summary>All that the heads fetch from one token has to fit into the one value that they share, and all that they find it by into the one key.</details>
 # <details><summary>Your draft is always accepted. What do you know?</summary>That it has the target's distribution wherever you looked (or that your rule is wrong). A table that costs nothing would do in the target's place.</details>
 # <details><summary>Why can a full cache hurt beyond the trained length?</summary>Its far keys stand at distances that no training has taught the model to weigh.</details>
 
@@ -1016,5 +1018,6 @@ predict.score()
 # - Shazeer 2019, [Fast transformer decoding: one write-head is all you need](https://arxiv.org/abs/1911.02150); Ainslie et al. 2023, [GQA](https://arxiv.org/abs/2305.13245).
 # - Leviathan, Kalman and Matias 2023, [Fast inference from transformers via speculative decoding](https://arxiv.org/abs/2211.17192); Chen et al. 2023, [Accelerating large language model decoding with speculative sampling](https://arxiv.org/abs/2302.01318).
 # - Xiao et al. 2023, [Efficient streaming language models with attention sinks](https://arxiv.org/abs/2309.17453).
+# - Liu et al. 2024, [KIVI: a tuning-free asymmetric 2bit quantization for KV cache](https://arxiv.org/abs/2402.02750).
 # - Kwon et al. 2023, [Efficient memory management for large language model serving with PagedAttention](https://arxiv.org/abs/2309.06180): caches of many texts in one memory.
 # - Grattafiori et al. 2024, [The Llama 3 herd of models](https://arxiv.org/abs/2407.21783).
