@@ -351,7 +351,7 @@ print(shapes[1])
 claim("it takes what the sum takes, and gives tensors of the same shapes", shapes[0] == shapes[1])
 
 # %% [markdown]
-# Put it into chapter 05's `translator(…)` and train as there. Of the names of 12 digits, from three seeds each, the product writes .97, .96 and .98 of them rightly and the sum .98, .98 and .96, and the product's training takes a tenth to a seventh less time. (The class can go into chapter 05's own cell, in place of `BahdanauAttention`, if you want to see it.)
+# Put it into chapter 05's `translator(…)` and train as there. Of the names of 12 digits, from three seeds each, the product writes .97, .93 and .98 of them rightly and the sum .98, .98 and .96, and the product's training takes a tenth to a seventh less time. (The class can go into chapter 05's own cell, in place of `BahdanauAttention`, if you want to see it.)
 #
 # So in that translator the choice hardly matters. But there one query asks at a time. The price of the sum is paid where many ask at once, and that comes now.
 #
