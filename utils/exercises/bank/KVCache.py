@@ -150,23 +150,30 @@ mistakes.add("TriangleFromTheTop", but(seen=lambda self, n, T: torch.ones(n, T, 
 mistakes.add("TriangleFromTheTopForSeveral",
     but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril() if n > 1 else places(n, T) >= 0),
     "Your triangle begins at the cache's first token as soon as there are several queries. The last of them stands at the last token: by how many places does the diagonal move?")
-mistakes.add("TriangleMovedTheWrongWay", but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril(n - T)),
-    "Your triangle is moved the wrong way, so that late queries see nothing, or little. There are T - n tokens that even the first query of a piece may see.")
 mistakes.add("FirstPieceOnlyIsMasked",
     but(seen=lambda self, n, T: (places(n, T) >= 0) | torch.tensor(n < T)),
     "Your first piece is masked, the later ones are not. A piece of several tokens that comes after others has a future to be hidden, too.")
-mistakes.add("NotItself", but(seen=lambda self, n, T: places(n, T) > 0),
-    "Your queries do not see their own token, and the first one sees nothing. Each sees the tokens up to its own, with it.")
 mistakes.add("OneAhead", but(seen=lambda self, n, T: places(n, T) >= -1),
     "Your queries see one token too far. The token after a query's own is what it has to predict.")
-mistakes.add("MaskInverted", but(seen=lambda self, n, T: places(n, T) < 0),
-    "Your mask is turned round: what is hidden is the past, and what is seen the future. `masked_fill` fills where its mask is True.")
+# who sees nothing gets NaN, zeros or the mean of all values, as the scores happen to be hidden
+for name, weights in {
+    "": InSteps.weights,
+    "ToZero": lambda self, scores, seen: scores.masked_fill(~seen, -math.inf).softmax(-1).nan_to_num(0),
+    "ToTheMean": lambda self, scores, seen: scores.masked_fill(~seen, -1e9).softmax(-1),
+}.items():
+    mistakes.add(f"TriangleMovedTheWrongWay{name}",
+        but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril(n - T), weights=weights),
+        "Your triangle is moved the wrong way, so that late queries see nothing, or little. There are T - n tokens that even the first query of a piece may see.")
+    mistakes.add(f"NotItself{name}", but(seen=lambda self, n, T: places(n, T) > 0, weights=weights),
+        "Your queries do not see their own token, and the first one sees nothing. Each sees the tokens up to its own, with it.")
+    mistakes.add(f"MaskInverted{name}", but(seen=lambda self, n, T: places(n, T) < 0, weights=weights),
+        "Your mask is turned round: what is hidden is the past, and what is seen the future. `masked_fill` fills where its mask is True, `scaled_dot_product_attention` looks there.")
 mistakes.add("HiddenScoresAreZero", but(weights=lambda self, scores, seen: scores.masked_fill(~seen, 0.0).softmax(-1)),
     "Your hidden scores become 0, and after the softmax they have a weight like any other. Which score has a weight of zero?")
 mistakes.add("MaskAfterTheSoftmax", but(weights=lambda self, scores, seen: scores.softmax(-1) * seen),
     "Your mask comes after the softmax, so the weights that are left do not sum to one. Hide scores, before the softmax.")
 mistakes.add("NewTokensAlone", but(joined=lambda self, old, new: new),
-    "Your cache keeps the last piece alone: the new keys and values take the place of the old ones. It is there to grow: put them behind what it holds.")
+    "Your answers come from the last piece alone: in append the new keys and values take the place of the old ones, or attend looks at the last n of them only. Put the new ones behind what is there, and look in all of it.")
 
 mistakes.add("FirstPieceAlone", but(joined=lambda self, old, new: old),
     "Your cache keeps its first piece alone. `torch.cat` changes nothing that it is given: what it returns has to be kept, on `self`.")

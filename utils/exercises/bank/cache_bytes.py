@@ -78,8 +78,15 @@ mistakes.add("one_layer", but(all_of=taking(layers=1)),
     "Your count is that of one layer. Every layer has keys and values of its own.")
 mistakes.add("one_head", but(all_of=taking(key_heads=1)),
     "Your count is that of one head. `d_head` is the width of one of them, and each has keys and values of its own.")
+mistakes.add("width_divided_by_the_heads",
+    lambda layers, key_heads, d_head, *rest, **more: in_steps(layers, key_heads, d_head // key_heads, *rest, **more),
+    "Your width is divided by the heads, as if it were that of the whole model. `d_head` is the width of one head already.")
 mistakes.add("one_text", but(all_of=taking(batch=1)),
     "Your count is that of one text. Every text of the batch has keys and values of its own.")
+@mistakes.program("Your window bounds all texts together. It is of each text that the last `window` tokens are kept: bound its tokens, then multiply by the batch.")
+def one_window_for_all_texts(layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None):
+    return in_steps(layers, key_heads, d_head, tokens * batch, 1, bytes_per_number, window)
+
 mistakes.add("numbers", but(all_of=taking(bytes_per_number=1)),
     "Your result counts numbers. Each of them has `bytes_per_number` bytes.")
 mistakes.add("always_two_bytes", but(all_of=taking(bytes_per_number=2)),
@@ -104,6 +111,13 @@ mistakes.add("window_or_text_whichever_is_longer", but(keep=lambda tokens, windo
     "Your count takes the longer one of window and text. A window bounds what is kept: take the smaller one.")
 mistakes.add("tokens_behind_the_window", but(keep=lambda tokens, window: max(tokens - window, 0) if window else tokens),
     "Your count is of the tokens that have left the window. Those inside it are kept.")
+mistakes.add("window_for_keys_or_values_alone",
+    but(keep=lambda tokens, window: (tokens + at_most_the_window(tokens, window)) / 2),
+    "Your window bounds one of keys and values, and the other is kept of all tokens. A token that leaves takes both along.")
+mistakes.add("remainder", but(keep=lambda tokens, window: tokens % window if window else tokens),
+    "Your count of tokens is the remainder, tokens % window: that is where the next one goes, if places are used again. How many are kept once all of them are filled?")
+mistakes.add("windows_in_the_text", but(keep=lambda tokens, window: tokens // window if window else tokens),
+    "Your tokens are divided by the window. It bounds how many of them are kept: take the smaller one.")
 mistakes.add("window_and_its_own", but(keep=lambda tokens, window: min(tokens, window + 1) if window else tokens),
     "Your window holds one token too many. The newest token counts as one of the `window` that are kept.")
 mistakes.add("window_is_all_there_is", but(keep=lambda tokens, window: min(tokens, window)),

@@ -132,7 +132,7 @@ but = replacing(in_steps)
 mistakes = Mistakes()
 
 mistakes.add("positions_restart", but(positions=lambda tokens, *_: torch.arange(tokens.size(1))),
-    "Your positions begin at the same number in every call, so a later token seems to stand at the beginning. They go on where the caches end: `len(caches[0])` tokens are in one of them (`len(caches)` is the number of blocks).")
+    "Your positions begin at the same number in every call: at 0, or at `len(caches)`, which is how many blocks there are. They go on where the caches end: `len(caches[0])` tokens are in one of them.")
 mistakes.add("positions_after_the_first_block",
     but(positions=lambda tokens, caches, *_: len(caches[0]) + torch.arange(tokens.size(1))),
     "Your positions are right in the first block and too large in the others: the first cache has grown by then. Find out where the text goes on before the loop.")
@@ -201,6 +201,11 @@ mistakes.add("last_token_looks_up", but(look_up=lambda cache, query, k, v: looke
 def read_alone(model, tokens, caches):
     return model(tokens)
 
+@mistakes.program("Your caches are filled, and nobody asks them: a block that is called looks at the new tokens alone. Do its steps, with `cache.attend(query)` in attention's place.")
+def fills_and_reads_alone(model, tokens, caches):
+    in_steps(model, tokens, caches)
+    return model(tokens)
+
 mistakes.add("norm_1_forgotten", but(norm_1=unnormed),
     "Your attention reads x as it is. Before it comes the block's `norm_1`.")
 mistakes.add("norm_2_forgotten", but(norm_2=unnormed),
@@ -209,6 +214,8 @@ mistakes.add("block_norms_forgotten", but(norm_1=unnormed, norm_2=unnormed),
     "Your blocks read x as it is. Before attention comes `norm_1`, before the small network `norm_2`.")
 mistakes.add("last_norm_forgotten", but(answer=lambda model, x: model.head(x)),
     "Your head reads x as it is. Before it comes the model's last `norm`.")
+mistakes.add("no_norms", but(norm_1=unnormed, norm_2=unnormed, answer=lambda model, x: model.head(x)),
+    "Your program has no norms. Before attention comes `norm_1`, before the small network `norm_2`, before the head the model's `norm`.")
 mistakes.add("attention_not_added", but(add=lambda x, normed, new: new),
     "What attention finds takes the place of x. It is added to it.")
 mistakes.add("network_not_added", but(add_network=lambda x, normed, new: new),

@@ -136,6 +136,7 @@ for name, above, of_a in (
     ("with_weights", lambda w: w.sum(), lambda a, w: a * w),
     ("with_weights_on_both_sides", lambda w: 1.0, lambda a, w: a * w),
     ("without_weights", lambda w: w.sum(), lambda a, w: a),
+    ("as_a_mean", lambda w: w.sum(), lambda a, w: a / len(w)),
 ):
     mistakes.add(f"summed_too_early_{name}", summed_too_early(above, of_a), SUMMED_TOO_EARLY)
 mistakes.add("moved_half_way", but(middle=lambda q, k: middle_of_each(q, k) / 2),
@@ -170,8 +171,14 @@ mistakes.add("middle_over_the_channels", but(middle=lambda q, k: (k.amax(1) + k.
     "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
 mistakes.add("middle_of_a_key", but(middle=lambda q, k: ((k.amax(1) + k.amin(1)) / 2)[: k.size(1)]),
     "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
-mistakes.add("clipped", lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 20), w, lambda q, k: 0.0),
-    "Your queries and keys are cut off before they meet, so those far out add up to something else. Move them, and cut nothing.")
+CLIPPED = "Your queries and keys are cut off before they meet, so those far out add up to something else. Move them, and cut nothing."
+
+def clipped(**steps):
+    return lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 20), w, lambda q, k: 0.0, **steps)
+
+mistakes.add("clipped", clipped(), CLIPPED)
+mistakes.add("clipped_and_ones_weighed_with_their_fractions",
+    clipped(constant=lambda w: w, answer=lambda w, fractions, _: (w * (1 - 2 * fractions)).sum(-1)), CLIPPED)
 mistakes.add("tanh_of_each",
     lambda q, k, w: ((q.tanh()[:, None] + k.tanh()) / (1 + q.tanh()[:, None] * k.tanh())) @ w,
     "Your tanh of a query and of a key far out are 1 and -1, whatever the two add up to, and zero over zero is left. Exponentials keep it, once query and key are moved.")

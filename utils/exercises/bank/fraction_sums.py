@@ -86,6 +86,10 @@ mistakes.add("one_left_out", but(part=lambda w, one, other: w / (one * other)),
     "Your fractions have no one below the line: w / (1 + a b).")
 mistakes.add("score_vector_left_out", but(part=lambda w, one, other: 1 / (1 + one * other)),
     "Your fractions all count the same. Each has its weight from `score_vector` above the line.")
+mistakes.add("score_vector_summed_apart",
+    but(part=lambda w, one, other: 1 / (1 + one * other),
+        sum_up=lambda a, b, w, *rest: w.sum() * all_channels(a, b, w, *rest)),
+    "Your fractions are summed alike, and then multiplied by the sum of `score_vector`. Each has a weight of its own above the line: w / (1 + a b).")
 mistakes.add("two_above", but(part=lambda w, one, other: 2 * w / (1 + one * other)),
     "Your sums have the two of the scores' formula in them. It is taken times two later: here are the fractions alone.")
 mistakes.add("divided_by_the_weight", but(part=lambda w, one, other: 1 / (1 + one * other) / w),

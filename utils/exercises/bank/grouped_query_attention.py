@@ -132,10 +132,21 @@ mistakes.add("in_the_batch", but(keys=in_the_batch, values=in_the_batch),
 mistakes.add("not_shared", but(keys=as_it_is, values=as_it_is),
     "Your keys have fewer heads than the queries, and the product finds no partner for each. Which head of keys does query head h use?")
 
-@mistakes.program("Your query head h uses the head of keys h // G. G is how many heads of keys there are; H / G query heads share one: divide by that.")
-def divided_by_the_groups(query, key, value):
-    used = [h // key.size(1) for h in range(query.size(1))]
-    return in_steps(query, *(torch.stack([heads[:, h] for h in used], 1) for heads in (key, value)))
+def divided_by_the_groups(bounded):
+    def program(query, key, value):
+        G = key.size(1)
+        used = [bounded(h // G, G) for h in range(query.size(1))]
+        return in_steps(query, *(torch.stack([heads[:, h] for h in used], 1) for heads in (key, value)))
+
+    return program
+
+for name, bounded in {
+    "": lambda g, G: g,
+    "_by_remainder": lambda g, G: g % G,
+    "_by_min": lambda g, G: min(g, G - 1),
+}.items():
+    mistakes.add(f"divided_by_the_groups{name}", divided_by_the_groups(bounded),
+        "Your query head h uses the head of keys h // G. G is how many heads of keys there are; H / G query heads share one: divide by that.")
 
 def grouped(query, key):
     return query.unflatten(1, (key.size(1), -1))
@@ -169,12 +180,21 @@ def heads_in_turns(query, key, value):
 
 mistakes.add("not_causal", but(hide=as_it_is),
     "Your queries see the tokens after them. The attention is causal: each sees itself and those before.")
-mistakes.add("not_itself", but(hide=hiding(lambda ones: ones.triu())),
-    "Your queries do not see their own token, and the first one sees nothing. Each sees itself and those before.")
+NOT_ITSELF = "Your queries do not see their own token, and the first one sees nothing. Each sees itself and those before."
+mistakes.add("not_itself", but(hide=hiding(lambda ones: ones.triu())), NOT_ITSELF)
+mistakes.add("not_itself_to_zero",
+    but(hide=hiding(lambda ones: ones.triu()), weights=lambda scores: scores.softmax(-1).nan_to_num(0)), NOT_ITSELF)
+mistakes.add("not_itself_to_the_mean",
+    but(hide=lambda scores: scores.masked_fill(torch.ones(scores.shape[-2:]).triu() != 0, -1e9)), NOT_ITSELF)
 mistakes.add("one_ahead", but(hide=hiding(lambda ones: ones.triu(2))),
     "Your queries see one token too far. The next token is what is to be predicted.")
+MASK_INVERTED = "Your mask is turned round: what is hidden are the query's own token and those before. `masked_fill` fills where its mask is True, `scaled_dot_product_attention` looks there."
 mistakes.add("mask_inverted", but(hide=hiding(lambda ones: ones.tril())),
-    "Your mask is turned round: what is hidden are the query's own token and those before. `masked_fill` fills where its mask is True.")
+    MASK_INVERTED)
+mistakes.add("mask_inverted_to_zero",
+    but(hide=hiding(lambda ones: ones.tril()), weights=lambda scores: scores.softmax(-1).nan_to_num(0)), MASK_INVERTED)
+mistakes.add("mask_inverted_to_the_mean",
+    but(hide=lambda scores: scores.masked_fill(torch.ones(scores.shape[-2:]).tril() != 0, -1e9)), MASK_INVERTED)
 mistakes.add("looks_ahead", but(hide=hiding(lambda ones: ones.tril(-1))),
     "Your mask is turned round: each query sees itself and the tokens after it. It should see those before.")
 mistakes.add("hidden_scores_are_zero", but(hide=lambda scores: scores.tril()),

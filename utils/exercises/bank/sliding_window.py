@@ -113,6 +113,8 @@ mistakes.add("older_ones_alone", kept_where(lambda far, window: far >= window),
     "Your mask is True for the keys that have left the window, and hides those in it.")
 mistakes.add("one_of_the_two", kept_where(lambda far, window: (far >= 0) | (far < window)),
     "Your two conditions are joined by 'or', and one of them always holds. A key is seen if both do: `&`.")
+mistakes.add("joined_by_and", lambda Tq, Tk, window: behind(Tq, Tk) >= 0 and behind(Tq, Tk) < window,
+    "Your two comparisons are joined by `and`, or stand in one line, as 0 <= far < window, which asks for one answer where there is one for each pair. Let `&` join them, each in brackets of its own.")
 mistakes.add("exactly_that_far", kept_where(lambda far, window: far == window - 1),
     "Your queries see one key each, the last one that is in reach. All up to their own place are meant.")
 mistakes.add("own_place_alone", kept_where(lambda far, window: far == 0),
@@ -121,6 +123,11 @@ mistakes.add("in_blocks",
     lambda Tq, Tk, window: (behind(Tq, Tk) >= 0)
     & (torch.arange(Tk - Tq, Tk)[:, None] // window == torch.arange(Tk) // window),
     "Your text is cut into blocks of `window` places, and a query sees those of its own block. A window slides: it is `window` keys for every query, as far as there are so many.")
+@mistakes.program("Your rows are rolled round: what leaves one at its beginning comes in again at its end. What would lie before the first key is nothing.")
+def rolled_round(Tq, Tk, window):
+    last = torch.arange(Tk) >= Tk - window
+    return torch.stack([last.roll(i + 1 - Tq) for i in range(Tq)])
+
 mistakes.add("one_window_for_all",
     lambda Tq, Tk, window: (behind(Tq, Tk) >= 0) & (torch.arange(Tk) >= Tk - window),
     "Your window stands still: all queries see the last `window` keys of the text, or fewer. Each query has a window that ends at its own place.")
