@@ -150,6 +150,10 @@ mistakes.add("TriangleFromTheTop", but(seen=lambda self, n, T: torch.ones(n, T, 
 mistakes.add("TriangleFromTheTopForSeveral",
     but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril() if n > 1 else places(n, T) >= 0),
     "Your triangle begins at the cache's first token as soon as there are several queries. The last of them stands at the last token: by how many places does the diagonal move?")
+mistakes.add("MaskOfTheNewTokens", but(seen=lambda self, n, T: torch.ones(n, n, dtype=torch.bool).tril()),
+    "Your mask is (n, n), as if the new tokens were all there is. Each query has a score for every token of the cache: (n, T).")
+mistakes.add("MaskOfAllTokens", but(seen=lambda self, n, T: torch.ones(T, T, dtype=torch.bool).tril()),
+    "Your mask has a row for each token of the cache. Only n of them ask, the last ones: (n, T).")
 mistakes.add("FirstPieceOnlyIsMasked",
     but(seen=lambda self, n, T: (places(n, T) >= 0) | torch.tensor(n < T)),
     "Your first piece is masked, the later ones are not. A piece of several tokens that comes after others has a future to be hidden, too.")
@@ -178,21 +182,29 @@ mistakes.add("NewTokensAlone", but(joined=lambda self, old, new: new),
 mistakes.add("FirstPieceAlone", but(joined=lambda self, old, new: old),
     "Your cache keeps its first piece alone. `torch.cat` changes nothing that it is given: what it returns has to be kept, on `self`.")
 
-@mistakes.program("Your values do not grow with the keys: those of the first piece are all that there is. Each token has a key and a value.")
-class ValuesForgotten(InSteps):
-    def append(self, key, value):
-        self.key = self.grown(self.key, key)
-        self.value = value if self.value is None else self.value
+def values_forgotten(self, key, value):
+    self.key = self.grown(self.key, key)
+    self.value = value if self.value is None else self.value
 
-@mistakes.program("Your values do not grow with the keys: only those of the last piece are there. Each token has a key and a value.")
-class ValuesOverwritten(InSteps):
-    def append(self, key, value):
-        self.key, self.value = self.grown(self.key, key), value
+def values_overwritten(self, key, value):
+    self.key, self.value = self.grown(self.key, key), value
 
-@mistakes.program("Your keys do not grow with the values: only those of the last piece are there. Each token has a key and a value.")
-class KeysOverwritten(InSteps):
-    def append(self, key, value):
-        self.key, self.value = key, self.grown(self.value, value)
+def keys_overwritten(self, key, value):
+    self.key, self.value = key, self.grown(self.value, value)
+
+def by_pytorch(self, query):
+    mask = self.seen(query.size(2), self.key.size(2))
+    return F.scaled_dot_product_attention(query, self.key, self.value, attn_mask=mask)
+
+for name, attend in {"": InSteps.attend, "ByPyTorch": by_pytorch}.items():  # which raise other errors
+    mistakes.add(f"ValuesForgotten{name}", but(append=values_forgotten, attend=attend),
+        "Your values do not grow with the keys: those of the first piece are all that there is. Each token has a key and a value.")
+    mistakes.add(f"ValuesOverwritten{name}", but(append=values_overwritten, attend=attend),
+        "Your values do not grow with the keys: only those of the last piece are there. Each token has a key and a value.")
+mistakes.add("KeysOverwritten", but(append=keys_overwritten),
+    "Your keys do not grow with the values: only those of the last piece are there. Each token has a key and a value.")
+mistakes.add("NothingToBeginWith", but(grown=lambda self, old, new: torch.cat([old, new], 2)),
+    "Your first piece is joined to None, and `torch.cat` takes tensors. There is nothing to be joined to yet: keep the piece as it is.")
 
 @mistakes.program("Your first piece is not kept: the cache is made when it comes, and grows only from the second one on.")
 class FirstPieceLost(InSteps):

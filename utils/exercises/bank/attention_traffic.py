@@ -105,7 +105,7 @@ mistakes.add("an_addition_less_for_each_pair",
 def with_a_softmax(each):
     return but(operations=lambda Tq, Tk, Dk, Dv, rows: both_products(Tq, Tk, Dk, Dv, rows) + each * Tq * Tk)
 
-for each in (1, 2, 3):
+for each in (1, 2):
     mistakes.add(f"softmax_counted_as_{each}", with_a_softmax(each),
         "Your operations count more than the two products: the softmax, or the division by the root. Theirs are few beside the products', and left out.")
 
@@ -134,6 +134,10 @@ mistakes.add("blocks_rounded_down", but(count=lambda Tq, Tk, rows: Tq // rows),
     "Your blocks are rounded down. The last one reads keys and values too, even if it is not full: round up.")
 mistakes.add("one_block_too_many", but(count=lambda Tq, Tk, rows: Tq // rows + 1),
     "Your blocks are one too many where `rows` divides the queries. `math.ceil(Tq / rows)` rounds up only where something is left.")
+@mistakes.program("Your program divides by `rows` where that is None, which says that there are no blocks. Ask first: `if rows is None`.")
+def none_divided_by(Tq, Tk, Dk, Dv, rows=None):
+    return in_steps(Tq, Tk, Dk, Dv, Tq / rows and rows)
+
 mistakes.add("parts_of_blocks", but(count=lambda Tq, Tk, rows: Tq / rows),
     "Your last block counts by its share, and the bytes may be no whole number. It reads all keys and values, even if it is not full: round up.")
 mistakes.add("parts_of_blocks_cut_off",
@@ -184,6 +188,9 @@ mistakes.add("scores_in_blocks_too", but(pairs=lambda Tq, Tk, rows: 4 * Tq * Tk)
     "Your scores and weights are moved in blocks, too. There they stay where they are computed: nothing of them is written or read.")
 mistakes.add("scores_of_a_block", but(pairs=lambda Tq, Tk, rows: 4 * Tk * (rows or Tq)),
     "Your count moves the scores and weights of a block. They stay where they are computed: nothing of them is written or read.")
+mistakes.add("scores_of_each_block",
+    but(pairs=lambda Tq, Tk, rows: 4 * Tk * (rows * math.ceil(Tq / rows) if rows else Tq)),
+    "Your scores and weights are moved in blocks, too. There they stay where they are computed: nothing of them is written or read.")
 mistakes.add("scores_moved_once", but(pairs=lambda Tq, Tk, rows: 2 * Tq * Tk if rows is None else 0),
     "Your count has scores and weights half as often as they are moved. Each of the two is written once and read once.")
 mistakes.add("scores_moved_thrice", but(pairs=lambda Tq, Tk, rows: 3 * Tq * Tk if rows is None else 0),

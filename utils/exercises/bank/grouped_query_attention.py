@@ -129,6 +129,24 @@ mistakes.add("dealt_out_anew", but(keys=reshaped, values=reshaped),
     "Your rows of different tokens and heads are mixed by a `reshape`. It keeps the order of the numbers in memory, so the axis that is split or filled has to be in its place before.")
 mistakes.add("in_the_batch", but(keys=in_the_batch, values=in_the_batch),
     "Your keys and values are repeated along the batch. It is heads that are missing: axis 1 of (B, G, T, D).")
+def expanded(heads, query):
+    return heads.expand(-1, query.size(1), -1, -1)
+
+def expanded_to_sizes(heads, query):
+    return heads.expand(heads.size(0), query.size(1), *heads.shape[2:])  # which raises other words
+
+for keys in (expanded, expanded_to_sizes):
+    mistakes.add(keys.__name__, but(keys=keys),
+        "Your keys have G heads, and `expand` makes many of one alone. Each is needed by H / G neighbours: repeat it so often, or give the groups an axis of their own.")
+mistakes.add("flattened", but(keys=lambda heads, query: heads.repeat_interleave(query.size(1) // heads.size(1))),
+    "Your keys become one long row: `repeat_interleave` without an axis goes through all numbers. It is heads that are missing: axis 1 of (B, G, T, D).")
+
+def as_often_as_heads_of_keys(heads, query):
+    return heads.repeat_interleave(heads.size(1), 1)
+
+mistakes.add("repeated_as_often_as_there_are_heads_of_keys",
+    but(keys=as_often_as_heads_of_keys, values=as_often_as_heads_of_keys),
+    "Your keys and values are repeated G times. G is how many heads of them there are; each serves H / G query heads.")
 mistakes.add("not_shared", but(keys=as_it_is, values=as_it_is),
     "Your keys have fewer heads than the queries, and the product finds no partner for each. Which head of keys does query head h use?")
 
@@ -199,6 +217,9 @@ mistakes.add("looks_ahead", but(hide=hiding(lambda ones: ones.tril(-1))),
     "Your mask is turned round: each query sees itself and the tokens after it. It should see those before.")
 mistakes.add("hidden_scores_are_zero", but(hide=lambda scores: scores.tril()),
     "Your hidden scores become 0, and after the softmax they have a weight like any other. Which score has a weight of zero?")
+mistakes.add("zero_times_infinity",
+    but(hide=lambda scores: scores + torch.ones(scores.shape[-2:]).triu(1) * -math.inf),
+    "Your mask is multiplied by -inf, and zero times infinity is NaN. `masked_fill` writes -inf where it belongs, and nothing elsewhere.")
 mistakes.add("mask_after_the_softmax", but(hide=as_it_is, weights=lambda scores: scores.softmax(-1).tril()),
     "Your mask comes after the softmax, so the weights that are left do not sum to one. Hide scores, before the softmax.")
 mistakes.add("not_scaled", but(scale=lambda q, k, v: 1.0),

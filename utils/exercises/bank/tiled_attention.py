@@ -186,6 +186,8 @@ mistakes.add("total_has_lost_its_axis", but(sum_up=lambda weights: weights.sum(-
     "Your total has lost its axis, (Tq,) in place of (Tq, 1), and becomes (Tq, Tq) when it is added. `keepdim=True` keeps it.")
 mistakes.add("largest_has_lost_its_axis", but(top=lambda scores: scores.amax(-1)),
     "Your largest scores have lost their axis: (Tq,) in place of (Tq, 1), which does not fit (Tq, tile). `keepdim=True` keeps it.")
+mistakes.add("largest_with_its_place", but(top=lambda scores: scores.max(-1, keepdim=True)),
+    "Your `max(-1)` gives two things, the largest scores and where they stand. Take its `.values`, or `amax`.")
 mistakes.add("part_against_its_own_tile", but(exps=lambda scores, new: torch.exp(scores - row_by_row(scores))),
     "Your tile's exponentials are measured against its own largest score, while total and sums belong to the largest of all so far. Take that for all three.")
 mistakes.add("softmax_in_each_tile", but(exps=lambda scores, new: scores.softmax(-1), shrink=lambda old, new: 1.0),
@@ -253,6 +255,10 @@ def weights_in_one_buffer(query, key, value, tile):
         return weights
 
     return in_steps(query, key, value, tile, exps=written)
+
+@mistakes.program("Your values are right, but scores are changed in place whose old numbers the gradients still need. Let each step make a new tensor: `torch.exp(scores - new)`.")
+def exponentials_in_place(query, key, value, tile):
+    return in_steps(query, key, value, tile, exps=lambda scores, new: scores.sub_(new).exp_())
 
 mistakes.add("all_scores", lambda query, key, value, tile: scaled(query, key, value).softmax(-1) @ value,
     "Your scores are there all at once: one for each pair of a query and a key, in one tensor or put together from the tiles. Take of a tile what you need, and go on to the next.")
