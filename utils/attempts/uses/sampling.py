@@ -1,5 +1,6 @@
 """How tokens are drawn: so often that what comes back does not depend on chance, or with the chances given."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -59,11 +60,21 @@ def _tokens(drawn: Any, count: int) -> Tensor:
     return drawn
 
 
+class OwnRandomNumbers(Exception):
+    """A program drew random numbers where it is given those that decide."""
+
+    def __init__(self) -> None:
+        super().__init__("random numbers were drawn; those that decide are given")
+
+
 def accept_drafts(
     attempt: Callable, target: Tensor, draft: Tensor, drafted: Tensor, uniforms: Tensor
 ) -> dict[str, Any] | None:
-    """The two things that it returns, each by its name."""
+    """The two things that it returns, each by its name. Raises OwnRandomNumbers where it draws any."""
+    before = torch.get_rng_state(), random.getstate()
     results = attempt(target, draft, drafted, uniforms)
+    if not torch.equal(before[0], torch.get_rng_state()) or before[1] != random.getstate():
+        raise OwnRandomNumbers
     if results is None:
         return None
     if not isinstance(results, tuple | list) or len(results) != 2:

@@ -150,42 +150,61 @@ mistakes.add("TriangleFromTheTop", but(seen=lambda self, n, T: torch.ones(n, T, 
 mistakes.add("TriangleFromTheTopForSeveral",
     but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril() if n > 1 else places(n, T) >= 0),
     "Your triangle begins at the cache's first token as soon as there are several queries. The last of them stands at the last token: by how many places does the diagonal move?")
-mistakes.add("TriangleMovedTheWrongWay", but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril(n - T)),
-    "Your triangle is moved the wrong way, so that late queries see nothing, or little. There are T - n tokens that even the first query of a piece may see.")
+mistakes.add("MaskOfTheNewTokens", but(seen=lambda self, n, T: torch.ones(n, n, dtype=torch.bool).tril()),
+    "Your mask is (n, n), as if the new tokens were all there is. Each query has a score for every token of the cache: (n, T).")
+mistakes.add("MaskOfAllTokens", but(seen=lambda self, n, T: torch.ones(T, T, dtype=torch.bool).tril()),
+    "Your mask has a row for each token of the cache. Only n of them ask, the last ones: (n, T).")
 mistakes.add("FirstPieceOnlyIsMasked",
     but(seen=lambda self, n, T: (places(n, T) >= 0) | torch.tensor(n < T)),
     "Your first piece is masked, the later ones are not. A piece of several tokens that comes after others has a future to be hidden, too.")
-mistakes.add("NotItself", but(seen=lambda self, n, T: places(n, T) > 0),
-    "Your queries do not see their own token, and the first one sees nothing. Each sees the tokens up to its own, with it.")
 mistakes.add("OneAhead", but(seen=lambda self, n, T: places(n, T) >= -1),
     "Your queries see one token too far. The token after a query's own is what it has to predict.")
-mistakes.add("MaskInverted", but(seen=lambda self, n, T: places(n, T) < 0),
-    "Your mask is turned round: what is hidden is the past, and what is seen the future. `masked_fill` fills where its mask is True.")
+# who sees nothing gets NaN, zeros or the mean of all values, as the scores happen to be hidden
+for name, weights in {
+    "": InSteps.weights,
+    "ToZero": lambda self, scores, seen: scores.masked_fill(~seen, -math.inf).softmax(-1).nan_to_num(0),
+    "ToTheMean": lambda self, scores, seen: scores.masked_fill(~seen, -1e9).softmax(-1),
+}.items():
+    mistakes.add(f"TriangleMovedTheWrongWay{name}",
+        but(seen=lambda self, n, T: torch.ones(n, T, dtype=torch.bool).tril(n - T), weights=weights),
+        "Your triangle is moved the wrong way, so that late queries see nothing, or little. There are T - n tokens that even the first query of a piece may see.")
+    mistakes.add(f"NotItself{name}", but(seen=lambda self, n, T: places(n, T) > 0, weights=weights),
+        "Your queries do not see their own token, and the first one sees nothing. Each sees the tokens up to its own, with it.")
+    mistakes.add(f"MaskInverted{name}", but(seen=lambda self, n, T: places(n, T) < 0, weights=weights),
+        "Your mask is turned round: what is hidden is the past, and what is seen the future. `masked_fill` fills where its mask is True, `scaled_dot_product_attention` looks there.")
 mistakes.add("HiddenScoresAreZero", but(weights=lambda self, scores, seen: scores.masked_fill(~seen, 0.0).softmax(-1)),
     "Your hidden scores become 0, and after the softmax they have a weight like any other. Which score has a weight of zero?")
 mistakes.add("MaskAfterTheSoftmax", but(weights=lambda self, scores, seen: scores.softmax(-1) * seen),
     "Your mask comes after the softmax, so the weights that are left do not sum to one. Hide scores, before the softmax.")
 mistakes.add("NewTokensAlone", but(joined=lambda self, old, new: new),
-    "Your cache keeps the last piece alone: the new keys and values take the place of the old ones. It is there to grow: put them behind what it holds.")
+    "Your answers come from the last piece alone: in append the new keys and values take the place of the old ones, or attend looks at the last n of them only. Put the new ones behind what is there, and look in all of it.")
 
 mistakes.add("FirstPieceAlone", but(joined=lambda self, old, new: old),
     "Your cache keeps its first piece alone. `torch.cat` changes nothing that it is given: what it returns has to be kept, on `self`.")
 
-@mistakes.program("Your values do not grow with the keys: those of the first piece are all that there is. Each token has a key and a value.")
-class ValuesForgotten(InSteps):
-    def append(self, key, value):
-        self.key = self.grown(self.key, key)
-        self.value = value if self.value is None else self.value
+def values_forgotten(self, key, value):
+    self.key = self.grown(self.key, key)
+    self.value = value if self.value is None else self.value
 
-@mistakes.program("Your values do not grow with the keys: only those of the last piece are there. Each token has a key and a value.")
-class ValuesOverwritten(InSteps):
-    def append(self, key, value):
-        self.key, self.value = self.grown(self.key, key), value
+def values_overwritten(self, key, value):
+    self.key, self.value = self.grown(self.key, key), value
 
-@mistakes.program("Your keys do not grow with the values: only those of the last piece are there. Each token has a key and a value.")
-class KeysOverwritten(InSteps):
-    def append(self, key, value):
-        self.key, self.value = key, self.grown(self.value, value)
+def keys_overwritten(self, key, value):
+    self.key, self.value = key, self.grown(self.value, value)
+
+def by_pytorch(self, query):
+    mask = self.seen(query.size(2), self.key.size(2))
+    return F.scaled_dot_product_attention(query, self.key, self.value, attn_mask=mask)
+
+for name, attend in {"": InSteps.attend, "ByPyTorch": by_pytorch}.items():  # which raise other errors
+    mistakes.add(f"ValuesForgotten{name}", but(append=values_forgotten, attend=attend),
+        "Your values do not grow with the keys: those of the first piece are all that there is. Each token has a key and a value.")
+    mistakes.add(f"ValuesOverwritten{name}", but(append=values_overwritten, attend=attend),
+        "Your values do not grow with the keys: only those of the last piece are there. Each token has a key and a value.")
+mistakes.add("KeysOverwritten", but(append=keys_overwritten),
+    "Your keys do not grow with the values: only those of the last piece are there. Each token has a key and a value.")
+mistakes.add("NothingToBeginWith", but(grown=lambda self, old, new: torch.cat([old, new], 2)),
+    "Your first piece is joined to None, and `torch.cat` takes tensors. There is nothing to be joined to yet: keep the piece as it is.")
 
 @mistakes.program("Your first piece is not kept: the cache is made when it comes, and grows only from the second one on.")
 class FirstPieceLost(InSteps):

@@ -126,10 +126,28 @@ mistakes.add("ratio_of_the_two", but(rest=lambda target, draft, x: (target / dra
     "Your next token after a no is drawn by the ratio of the two. The ratio decides what is kept; what is left is a difference, target above draft.")
 mistakes.add("goes_on_after_a_no", but(count=sum),
     "Your count goes on after a no. What was drafted behind a refused token was meant to follow it, so it goes, too.")
+def last_no(keeps):
+    return len(keeps) - 1 - keeps[::-1].index(False)
+
+def going_on(count):
+    """Draws at the last no, and counts as it is said."""
+
+    def program(target, draft, drafted, uniforms):
+        n, probabilities = in_steps(target, draft, drafted, uniforms)
+        keeps = [bool(below_the_ratio(*place)) for place in zip(target[:-1], draft, drafted, uniforms, strict=True)]
+        if all(keeps):
+            return n, probabilities
+        return count(keeps), to_one(above(target[last_no(keeps)], draft[last_no(keeps)], None))
+
+    return program
+
+GOES_ON = "Your program goes on after a no, and a later no says what is drawn. The first one ends it: return there."
+mistakes.add("goes_on_to_a_later_no", going_on(sum), GOES_ON)
+mistakes.add("draws_at_the_last_no", going_on(before_the_first_no), GOES_ON)
 mistakes.add("one_no_refuses_all", but(count=lambda keeps: len(keeps) if all(keeps) else 0),
     "Your first no refuses all drafts, those before it as well. They were kept: only it and what follows goes.")
 mistakes.add("place_of_the_last_no",
-    but(count=lambda keeps: len(keeps) - 1 - keeps[::-1].index(False) if False in keeps else len(keeps)),
+    but(count=lambda keeps: last_no(keeps) if False in keeps else len(keeps)),
     "Your program goes on to the last no. The first one ends it: what was drafted behind it was meant to follow the refused token.")
 mistakes.add("none_where_all_are_kept", but(count=lambda keeps: keeps.index(min(keeps))),
     "Your count is 0 where all drafts are kept. `argmin`, or a search for the first no, has to find one: what if there is none?")
@@ -151,6 +169,19 @@ mistakes.add("targets_favourite_alone", but(keep=lambda target, draft, x, u: x =
     "Your tokens are kept only if they are target's likeliest. Others may come, too, each as often as target would draw it: u decides.")
 mistakes.add("half", but(keep=lambda target, draft, x, u: target[x] / draft[x] > 0.5),
     "Your ratio is compared with one half. It is compared with u, which is different at each place.")
+@mistakes.program("Your u is compared with the product of all ratios so far. Each place is decided by its own ratio: that the ones before it were kept is known already.")
+def product_of_ratios(target, draft, drafted, uniforms):
+    places = torch.arange(len(drafted))
+    ratios = (target[places, drafted] / draft[places, drafted]).cumprod(0)
+    return in_steps(target, draft, drafted, uniforms,
+                    keep=lambda p, q, x, u: u < ratios[(uniforms == u).nonzero()[0, 0]])
+
+mistakes.add("kept_where_equal", but(keep=lambda target, draft, x, u: u <= target[x] / draft[x]),
+    "Your token is kept where u equals the ratio, too, so that with u = 0 even one comes through that target never writes. It is kept while u is below the ratio.")
+@mistakes.program("Your program draws random numbers of its own. They are given: `uniforms[i]` decides about place i.")
+def random_numbers_of_its_own(target, draft, drafted, uniforms):
+    return in_steps(target, draft, drafted, torch.rand(len(drafted)))
+
 mistakes.add("always_kept", but(keep=lambda target, draft, x, u: True),
     "Your drafts are all kept, so the text is the draft's, not target's.")
 mistakes.add("never_kept", but(keep=lambda target, draft, x, u: False),
@@ -163,6 +194,11 @@ def one_number_for_all(target, draft, drafted, uniforms):
 @mistakes.program("Your target is read one place late, behind the drafted token. Row i of target and row i of draft are for the same place.")
 def target_one_place_late(target, draft, drafted, uniforms):
     return in_steps(torch.cat([target[1:], target[-1:]]), draft, drafted, uniforms)
+
+@mistakes.program("Your ratio is read from target's row i + 1, which is for the token behind the drafted one. Row i of target and row i of draft are for the same place.")
+def ratio_one_place_late(target, draft, drafted, uniforms):
+    keeps = [bool(below_the_ratio(*place)) for place in zip(target[1:], draft, drafted, uniforms, strict=True)]
+    return in_steps(target, draft, drafted, uniforms, count=lambda _: before_the_first_no(keeps))
 
 @mistakes.program("Your next token after a no is drawn from target's row behind it. The refused token's own place is to be filled.")
 def drawn_one_place_late(target, draft, drafted, uniforms):

@@ -105,7 +105,7 @@ mistakes.add("an_addition_less_for_each_pair",
 def with_a_softmax(each):
     return but(operations=lambda Tq, Tk, Dk, Dv, rows: both_products(Tq, Tk, Dk, Dv, rows) + each * Tq * Tk)
 
-for each in (1, 2, 3, 5):
+for each in (1, 2):
     mistakes.add(f"softmax_counted_as_{each}", with_a_softmax(each),
         "Your operations count more than the two products: the softmax, or the division by the root. Theirs are few beside the products', and left out.")
 
@@ -134,6 +134,10 @@ mistakes.add("blocks_rounded_down", but(count=lambda Tq, Tk, rows: Tq // rows),
     "Your blocks are rounded down. The last one reads keys and values too, even if it is not full: round up.")
 mistakes.add("one_block_too_many", but(count=lambda Tq, Tk, rows: Tq // rows + 1),
     "Your blocks are one too many where `rows` divides the queries. `math.ceil(Tq / rows)` rounds up only where something is left.")
+@mistakes.program("Your program divides by `rows` where that is None, which says that there are no blocks. Ask first: `if rows is None`.")
+def none_divided_by(Tq, Tk, Dk, Dv, rows=None):
+    return in_steps(Tq, Tk, Dk, Dv, Tq / rows and rows)
+
 mistakes.add("parts_of_blocks", but(count=lambda Tq, Tk, rows: Tq / rows),
     "Your last block counts by its share, and the bytes may be no whole number. It reads all keys and values, even if it is not full: round up.")
 mistakes.add("parts_of_blocks_cut_off",
@@ -143,6 +147,12 @@ mistakes.add("rows_taken_for_blocks", but(count=lambda Tq, Tk, rows: rows),
     "Your number of blocks is `rows`. That is how many queries there are in one: how many blocks does that make?")
 mistakes.add("blocks_of_keys", but(count=lambda Tq, Tk, rows: math.ceil(Tk / rows)),
     "Your blocks divide the keys. They are blocks of queries: divide Tq.")
+@mistakes.program("Your blocks are of keys, and it is the queries that travel for each of them. They are blocks of `rows` queries, and each reads all keys and values.")
+def queries_for_each_block_of_keys(Tq, Tk, Dk, Dv, rows=None):
+    if rows is None:
+        return in_steps(Tq, Tk, Dk, Dv)
+    return in_steps(Tq, Tk, Dk, Dv)[0], 4 * (Dk + Dv) * (Tk + math.ceil(Tk / rows) * Tq)
+
 mistakes.add("dictionary_read_once", but(key=lambda Tk, Dk, blocks: Tk * Dk, value=lambda Tk, Dv, blocks: Tk * Dv),
     "Your keys and values are read once in all. Every block of queries reads them again.")
 mistakes.add("values_read_once", but(value=lambda Tk, Dv, blocks: Tk * Dv),
@@ -166,6 +176,10 @@ def last_block_taken_as_full(Tq, Tk, Dk, Dv, rows=None):
     full = rows * math.ceil(Tq / rows) if rows else Tq
     return in_steps(Tq, Tk, Dk, Dv, rows)[0], in_steps(full, Tk, Dk, Dv, rows)[1]
 
+@mistakes.program("Your last block counts as a full one, in operations and in bytes. In all there are Tq queries, however they are divided.")
+def all_of_padded_blocks(Tq, Tk, Dk, Dv, rows=None):
+    return in_steps(rows * math.ceil(Tq / rows) if rows else Tq, Tk, Dk, Dv, rows)
+
 mistakes.add("rows_not_used", but(count=lambda Tq, Tk, rows: 1, pairs=lambda Tq, Tk, rows: 4 * Tq * Tk),
     "Your numbers are the same with blocks and without: `rows` is not used yet.")
 mistakes.add("query_for_each_block", but(query=lambda Tq, Dk, blocks: blocks * Tq * Dk),
@@ -174,6 +188,9 @@ mistakes.add("scores_in_blocks_too", but(pairs=lambda Tq, Tk, rows: 4 * Tq * Tk)
     "Your scores and weights are moved in blocks, too. There they stay where they are computed: nothing of them is written or read.")
 mistakes.add("scores_of_a_block", but(pairs=lambda Tq, Tk, rows: 4 * Tk * (rows or Tq)),
     "Your count moves the scores and weights of a block. They stay where they are computed: nothing of them is written or read.")
+mistakes.add("scores_of_each_block",
+    but(pairs=lambda Tq, Tk, rows: 4 * Tk * (rows * math.ceil(Tq / rows) if rows else Tq)),
+    "Your scores and weights are moved in blocks, too. There they stay where they are computed: nothing of them is written or read.")
 mistakes.add("scores_moved_once", but(pairs=lambda Tq, Tk, rows: 2 * Tq * Tk if rows is None else 0),
     "Your count has scores and weights half as often as they are moved. Each of the two is written once and read once.")
 mistakes.add("scores_moved_thrice", but(pairs=lambda Tq, Tk, rows: 3 * Tq * Tk if rows is None else 0),
@@ -188,6 +205,9 @@ mistakes.add("context_not_written", but(context=lambda Tq, Dk, Dv, blocks: 0),
     "Your count leaves out the context. It has to be written.")
 mistakes.add("context_as_wide_as_keys", but(context=lambda Tq, Dk, Dv, blocks: Tq * Dk),
     "Your context is as wide as the keys. It is made of values: (Tq, Dv).")
+mistakes.add("context_and_product_as_wide_as_keys",
+    but(operations=lambda Tq, Tk, Dk, Dv, rows: 4 * Tq * Tk * Dk, context=lambda Tq, Dk, Dv, blocks: Tq * Dk),
+    "Your context, and the product that makes it, are as wide as the keys. They are as wide as the values.")
 mistakes.add("query_not_read", but(query=lambda Tq, Dk, blocks: 0),
     "Your count leaves out the query. It has to be read.")
 mistakes.add("context_moved_twice", but(context=lambda Tq, Dk, Dv, blocks: 2 * Tq * Dv),

@@ -78,8 +78,19 @@ mistakes.add("one_layer", but(all_of=taking(layers=1)),
     "Your count is that of one layer. Every layer has keys and values of its own.")
 mistakes.add("one_head", but(all_of=taking(key_heads=1)),
     "Your count is that of one head. `d_head` is the width of one of them, and each has keys and values of its own.")
+mistakes.add("width_divided_by_the_heads",
+    lambda layers, key_heads, d_head, *rest, **more: in_steps(layers, key_heads, d_head // key_heads, *rest, **more),
+    "Your width is divided by the heads, as if it were that of the whole model. `d_head` is the width of one head already.")
 mistakes.add("one_text", but(all_of=taking(batch=1)),
     "Your count is that of one text. Every text of the batch has keys and values of its own.")
+@mistakes.program("Your window bounds all texts together. It is of each text that the last `window` tokens are kept: bound its tokens, then multiply by the batch.")
+def one_window_for_all_texts(layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None):
+    return in_steps(layers, key_heads, d_head, tokens * batch, 1, bytes_per_number, window)
+
+@mistakes.program("Your window is multiplied by the batch before it bounds the tokens. It bounds those of one text: multiply what is left of them.")
+def window_for_each_text_in_one(layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None):
+    return in_steps(layers, key_heads, d_head, tokens, batch, bytes_per_number, window * batch if window else None)
+
 mistakes.add("numbers", but(all_of=taking(bytes_per_number=1)),
     "Your result counts numbers. Each of them has `bytes_per_number` bytes.")
 mistakes.add("always_two_bytes", but(all_of=taking(bytes_per_number=2)),
@@ -90,12 +101,19 @@ mistakes.add("bits", but(all_of=lambda **sizes: 8 * product(**sizes)),
     "Your result counts bits, eight for each byte. Bytes are asked for, and `bytes_per_number` says how many a number has.")
 mistakes.add("divided_by_the_bytes", but(all_of=lambda **sizes: product(**sizes) / sizes["bytes_per_number"] ** 2),
     "Your count is divided by `bytes_per_number`. Numbers that take more bytes need more room: multiply.")
+mistakes.add("bits_taken_for_bytes", but(all_of=lambda **sizes: product(**sizes) / 8),
+    "Your count is divided by eight, as if numbers were measured in bits. `bytes_per_number` is in bytes already.")
+mistakes.add("sizes_added", but(all_of=lambda layers, key_heads, of_a_head, kept, batch, bytes_per_number:
+                                (layers + key_heads + of_a_head / 2) * 2 * kept * batch * bytes_per_number),
+    "Your layers, heads and widths are added. Each layer has all heads, and each head so many numbers: multiply.")
 mistakes.add("kibibytes", but(all_of=lambda **sizes: product(**sizes) / 1024),
     "Your result is in KiB, units of 1,024 bytes. Bytes are asked for.")
 mistakes.add("mebibytes", but(all_of=lambda **sizes: product(**sizes) / 2**20),
     "Your result is in MiB, units of 1,048,576 bytes. Bytes are asked for.")
 mistakes.add("gibibytes", but(all_of=lambda **sizes: product(**sizes) / 2**30),
     "Your result is in GiB. Bytes are asked for.")
+mistakes.add("tokens_forgotten", but(keep=lambda tokens, window: 1),
+    "Your count is that of one token. Each token of a text has keys and values of its own.")
 mistakes.add("window_forgotten", but(keep=lambda tokens, window: tokens),
     "Your count does not change with the window. With one, no more than the last `window` tokens of a text are kept.")
 mistakes.add("window_always_full", but(keep=lambda tokens, window: window or tokens),
@@ -104,8 +122,17 @@ mistakes.add("window_or_text_whichever_is_longer", but(keep=lambda tokens, windo
     "Your count takes the longer one of window and text. A window bounds what is kept: take the smaller one.")
 mistakes.add("tokens_behind_the_window", but(keep=lambda tokens, window: max(tokens - window, 0) if window else tokens),
     "Your count is of the tokens that have left the window. Those inside it are kept.")
+mistakes.add("window_for_keys_or_values_alone",
+    but(keep=lambda tokens, window: (tokens + at_most_the_window(tokens, window)) / 2),
+    "Your window bounds one of keys and values, and the other is kept of all tokens. A token that leaves takes both along.")
+mistakes.add("remainder", but(keep=lambda tokens, window: tokens % window if window else tokens),
+    "Your count of tokens is the remainder, tokens % window: that is where the next one goes, if places are used again. How many are kept once all of them are filled?")
+mistakes.add("windows_in_the_text", but(keep=lambda tokens, window: tokens // window if window else tokens),
+    "Your tokens are divided by the window. It bounds how many of them are kept: take the smaller one.")
 mistakes.add("window_and_its_own", but(keep=lambda tokens, window: min(tokens, window + 1) if window else tokens),
     "Your window holds one token too many. The newest token counts as one of the `window` that are kept.")
+mistakes.add("window_without_its_own", but(keep=lambda tokens, window: min(tokens, window - 1) if window else tokens),
+    "Your window holds one token too few. `window` of them are kept, the newest one included.")
 mistakes.add("window_is_all_there_is", but(keep=lambda tokens, window: min(tokens, window)),
     "Your `window` is used even where there is none: it is None then, and all tokens are kept.")
 mistakes.add("windows_add_up", but(keep=lambda tokens, window: tokens + (window or 0)),

@@ -1,5 +1,7 @@
 """A language model that goes on where it stopped: what it has read is in its caches."""
 
+import copy
+
 import torch
 from torch.nn import functional as F
 
@@ -132,7 +134,7 @@ but = replacing(in_steps)
 mistakes = Mistakes()
 
 mistakes.add("positions_restart", but(positions=lambda tokens, *_: torch.arange(tokens.size(1))),
-    "Your positions begin at the same number in every call, so a later token seems to stand at the beginning. They go on where the caches end: `len(caches[0])` tokens are in one of them (`len(caches)` is the number of blocks).")
+    "Your positions begin at the same number in every call: at 0, or at `len(caches)`, which is how many blocks there are. They go on where the caches end: `len(caches[0])` tokens are in one of them.")
 mistakes.add("positions_after_the_first_block",
     but(positions=lambda tokens, caches, *_: len(caches[0]) + torch.arange(tokens.size(1))),
     "Your positions are right in the first block and too large in the others: the first cache has grown by then. Find out where the text goes on before the loop.")
@@ -201,6 +203,22 @@ mistakes.add("last_token_looks_up", but(look_up=lambda cache, query, k, v: looke
 def read_alone(model, tokens, caches):
     return model(tokens)
 
+@mistakes.program("Your caches are filled, and nobody asks them: a block that is called looks at the new tokens alone. Do its steps, and ask `cache.attend(query)` in attention's place.")
+def fills_and_reads_alone(model, tokens, caches):
+    in_steps(model, tokens, caches)
+    return model(tokens)
+
+@mistakes.program("Your caches are filled, and nobody asks them: `block.attention` looks at the new tokens alone. `cache.attend(query)` finds what all of them have, and `W_o` maps it out.")
+def fills_and_calls_attention(model, tokens, caches):
+    start, x = len(caches[0]), model.embedding(tokens)
+    positions = torch.arange(start, start + tokens.size(1))
+    for block, cache in zip(model.blocks, caches, strict=True):
+        asked = block.norm_1(x)
+        cache.append(*block.attention.project(asked, positions)[1:])
+        x = x + block.attention(asked, positions)
+        x = x + small_network(block, block.norm_2(x))
+    return all_logits(model, x)
+
 mistakes.add("norm_1_forgotten", but(norm_1=unnormed),
     "Your attention reads x as it is. Before it comes the block's `norm_1`.")
 mistakes.add("norm_2_forgotten", but(norm_2=unnormed),
@@ -209,6 +227,15 @@ mistakes.add("block_norms_forgotten", but(norm_1=unnormed, norm_2=unnormed),
     "Your blocks read x as it is. Before attention comes `norm_1`, before the small network `norm_2`.")
 mistakes.add("last_norm_forgotten", but(answer=lambda model, x: model.head(x)),
     "Your head reads x as it is. Before it comes the model's last `norm`.")
+@mistakes.program("Your norms have changed places. Before attention comes `norm_1`, before the small network `norm_2`.")
+def norms_swapped(model, tokens, caches):
+    model = copy.deepcopy(model)
+    for block in model.blocks:
+        block.norm_1, block.norm_2 = block.norm_2, block.norm_1
+    return in_steps(model, tokens, caches)
+
+mistakes.add("no_norms", but(norm_1=unnormed, norm_2=unnormed, answer=lambda model, x: model.head(x)),
+    "Your program has no norms. Before attention comes `norm_1`, before the small network `norm_2`, before the head the model's `norm`.")
 mistakes.add("attention_not_added", but(add=lambda x, normed, new: new),
     "What attention finds takes the place of x. It is added to it.")
 mistakes.add("network_not_added", but(add_network=lambda x, normed, new: new),
@@ -222,12 +249,16 @@ mistakes.add("added_to_the_normed", but(add=added_to_what_was_read, add_network=
     "What is new is added to what the norm gives. Add it to x itself: the norm is for what a part reads.")
 mistakes.add("attention_added_to_the_normed", but(add=added_to_what_was_read),
     "What attention finds is added to what the norm gives. Add it to x itself: the norm is for what a part reads.")
+mistakes.add("network_added_to_the_normed", but(add_network=added_to_what_was_read),
+    "What the small network computes is added to what the norm gives. Add it to x itself: the norm is for what a part reads.")
 mistakes.add("network_beside_attention", but(read=lambda before, after: before),
     "Your small network reads what attention has read. It comes after attention, and reads x with what that has found.")
 mistakes.add("no_network", but(network=lambda block, x: torch.zeros_like(x)),
     "Your blocks end with attention. After it comes the small network: norm_2, up, ReLU, down.")
 mistakes.add("no_relu", but(network=lambda block, x: block.down(block.up(x))),
     "Your small network has no ReLU between `up` and `down`.")
+mistakes.add("relu_at_the_end", but(network=lambda block, x: F.relu(block.down(block.up(x)))),
+    "Your small network has its ReLU behind `down`. It stands between `up` and `down`.")
 mistakes.add("gelu", but(network=lambda block, x: block.down(F.gelu(block.up(x)))),
     "Your small network bends with GELU. This model was trained with ReLU.")
 mistakes.add("W_o_forgotten", but(map_out=lambda W_o, context: context),

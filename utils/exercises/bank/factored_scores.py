@@ -136,12 +136,21 @@ for name, above, of_a in (
     ("with_weights", lambda w: w.sum(), lambda a, w: a * w),
     ("with_weights_on_both_sides", lambda w: 1.0, lambda a, w: a * w),
     ("without_weights", lambda w: w.sum(), lambda a, w: a),
+    ("as_a_mean", lambda w: w.sum(), lambda a, w: a / len(w)),
 ):
     mistakes.add(f"summed_too_early_{name}", summed_too_early(above, of_a), SUMMED_TOO_EARLY)
 mistakes.add("moved_half_way", but(middle=lambda q, k: middle_of_each(q, k) / 2),
     "Your queries and keys are moved half as far as they should be: `2 * query + middle` moves by half of it. Move first, then double.")
 mistakes.add("not_moved", but(middle=lambda q, k: 0.0),
     "Your exponentials overflow where keys are far from zero: e^120 is infinite in 32 bits, and infinity times zero is NaN. Move each channel of the keys to the middle of its range, half the sum of its largest and its smallest, and the queries the other way.")
+mistakes.add("nan_mended", but(middle=lambda q, k: 0.0, answer=lambda *given: less_two(*given).nan_to_num(0)),
+    "Your NaN is replaced by a number, and what the scores were is lost. Keep exp from overflowing: move each channel of the keys to the middle of its range, and the queries the other way.")
+mistakes.add("moved_twice_as_far", but(middle=lambda q, k: 2 * middle_of_each(q, k)),
+    "Your keys are moved by the sum of their largest and smallest, beyond the middle to the other side. The middle is half of it.")
+mistakes.add("moved_by_the_largest_size", but(middle=lambda q, k: k.abs().amax(0)),
+    "Your keys are moved by the largest of them without its sign. Where keys lie below zero, that is away from it: the middle is half the sum of the largest and the smallest.")
+mistakes.add("largest_with_its_place", but(middle=lambda q, k: (k.max(0) + k.min(0)) / 2),
+    "Your `max(0)` and `min(0)` each give two things, the numbers and where they stand. Take their `.values`, or `amax` and `amin`.")
 mistakes.add("moved_by_the_mean", but(middle=lambda q, k: k.mean(0)),
     "Your keys are moved by their mean, or to one of them, and one that stands far apart overflows all the same. The middle of the range, half the sum of the largest and the smallest, is as far from the one as from the other.")
 mistakes.add("half_the_width_of_the_range", but(middle=lambda q, k: (k.amax(0) - k.amin(0)) / 2),
@@ -170,8 +179,14 @@ mistakes.add("middle_over_the_channels", but(middle=lambda q, k: (k.amax(1) + k.
     "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
 mistakes.add("middle_of_a_key", but(middle=lambda q, k: ((k.amax(1) + k.amin(1)) / 2)[: k.size(1)]),
     "Your middle is one for each key, over its channels. It is one for each channel, over the keys: `amax(0)` and `amin(0)`.")
-mistakes.add("clipped", lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 20), w, lambda q, k: 0.0),
-    "Your queries and keys are cut off before they meet, so those far out add up to something else. Move them, and cut nothing.")
+CLIPPED = "Your queries and keys are cut off before they meet, so those far out add up to something else. Move them, and cut nothing."
+
+def clipped(**steps):
+    return lambda q, k, w: in_steps(q.clamp(-20, 20), k.clamp(-20, 20), w, lambda q, k: 0.0, **steps)
+
+mistakes.add("clipped", clipped(), CLIPPED)
+mistakes.add("clipped_and_ones_weighed_with_their_fractions",
+    clipped(constant=lambda w: w, answer=lambda w, fractions, _: (w * (1 - 2 * fractions)).sum(-1)), CLIPPED)
 mistakes.add("tanh_of_each",
     lambda q, k, w: ((q.tanh()[:, None] + k.tanh()) / (1 + q.tanh()[:, None] * k.tanh())) @ w,
     "Your tanh of a query and of a key far out are 1 and -1, whatever the two add up to, and zero over zero is left. Exponentials keep it, once query and key are moved.")

@@ -86,10 +86,16 @@ mistakes.add("one_left_out", but(part=lambda w, one, other: w / (one * other)),
     "Your fractions have no one below the line: w / (1 + a b).")
 mistakes.add("score_vector_left_out", but(part=lambda w, one, other: 1 / (1 + one * other)),
     "Your fractions all count the same. Each has its weight from `score_vector` above the line.")
+mistakes.add("score_vector_summed_apart",
+    but(part=lambda w, one, other: 1 / (1 + one * other),
+        sum_up=lambda a, b, w, *rest: w.sum() * all_channels(a, b, w, *rest)),
+    "Your fractions are summed alike, and then multiplied by the sum of `score_vector`. Each has a weight of its own above the line: w / (1 + a b).")
 mistakes.add("two_above", but(part=lambda w, one, other: 2 * w / (1 + one * other)),
     "Your sums have the two of the scores' formula in them. It is taken times two later: here are the fractions alone.")
 mistakes.add("divided_by_the_weight", but(part=lambda w, one, other: 1 / (1 + one * other) / w),
     "Your fractions are divided by their weight. It stands above the line: w / (1 + a b).")
+mistakes.add("exponentials_taken_again", but(part=lambda w, one, other: w / (1 + np.exp(one + other))),
+    "Your program takes exponentials once more. `a` and `b` are exponentials already: multiply them.")
 mistakes.add("added_below", but(part=lambda w, one, other: w / (1 + one + other)),
     "Your a and b are added below the line. They are multiplied: e^(x + y) is e^x times e^y.")
 mistakes.add("one_added_to_each", but(part=lambda w, one, other: w / ((1 + one) * other)),
@@ -108,6 +114,9 @@ mistakes.add("first_channel_alone", but(sum_up=lambda a, b, w, i, j, part: part(
     "Your sums hold the first channel alone. Is something returned, or written, before the innermost loop is through?")
 mistakes.add("last_channel_left_out", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w[:-1], i, j, part)),
     "Your sums lack the last channel. `range(n)` ends before n by itself.")
+mistakes.add("first_channel_left_out", but(sum_up=lambda a, b, w, i, j, part:
+                                            some_channels(range(1, len(w)), a, b, w, i, j, part)),
+    "Your sums lack the first channel. Channels are counted from 0.")
 mistakes.add("mean_of_the_channels", but(sum_up=lambda *given: all_channels(*given) / len(given[2])),
     "Your result is the mean over the channels. Their sum is asked for.")
 mistakes.add("as_many_channels_as_keys",
@@ -131,6 +140,9 @@ def total_begun_anew_for_each_query(a, b, score_vector):
 
 mistakes.add("rows_swapped", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, i, part)),
     "Your `i` counts the rows of `a`, and `j` those of `b`: here they are swapped.")
+mistakes.add("channel_first",
+    but(sum_up=lambda a, b, w, i, j, part: sum(part(w[h], a[i, h], b[h, j]) for h in range(len(w)))),
+    "Your `b` is read at [h, j]. It has a row for each key, and a column for each channel: `b[j, h]`.")
 mistakes.add("row_of_a_for_both", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, i, i, part)),
     "Your `b` is read at row i, the row of `a`. Its own loop counts j: `b[j, h]`.")
 mistakes.add("row_of_b_for_both", but(sum_up=lambda a, b, w, i, j, part: all_channels(a, b, w, j, j, part)),

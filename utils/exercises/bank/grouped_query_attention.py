@@ -129,13 +129,42 @@ mistakes.add("dealt_out_anew", but(keys=reshaped, values=reshaped),
     "Your rows of different tokens and heads are mixed by a `reshape`. It keeps the order of the numbers in memory, so the axis that is split or filled has to be in its place before.")
 mistakes.add("in_the_batch", but(keys=in_the_batch, values=in_the_batch),
     "Your keys and values are repeated along the batch. It is heads that are missing: axis 1 of (B, G, T, D).")
+def expanded(heads, query):
+    return heads.expand(-1, query.size(1), -1, -1)
+
+def expanded_to_sizes(heads, query):
+    return heads.expand(heads.size(0), query.size(1), *heads.shape[2:])  # which raises other words
+
+for keys in (expanded, expanded_to_sizes):
+    mistakes.add(keys.__name__, but(keys=keys),
+        "Your keys have G heads, and `expand` makes many of one alone. Each is needed by H / G neighbours: repeat it so often, or give the groups an axis of their own.")
+mistakes.add("flattened", but(keys=lambda heads, query: heads.repeat_interleave(query.size(1) // heads.size(1))),
+    "Your keys become one long row: `repeat_interleave` without an axis goes through all numbers. It is heads that are missing: axis 1 of (B, G, T, D).")
+
+def as_often_as_heads_of_keys(heads, query):
+    return heads.repeat_interleave(heads.size(1), 1)
+
+mistakes.add("repeated_as_often_as_there_are_heads_of_keys",
+    but(keys=as_often_as_heads_of_keys, values=as_often_as_heads_of_keys),
+    "Your keys and values are repeated G times. G is how many heads of them there are; each serves H / G query heads.")
 mistakes.add("not_shared", but(keys=as_it_is, values=as_it_is),
     "Your keys have fewer heads than the queries, and the product finds no partner for each. Which head of keys does query head h use?")
 
-@mistakes.program("Your query head h uses the head of keys h // G. G is how many heads of keys there are; H / G query heads share one: divide by that.")
-def divided_by_the_groups(query, key, value):
-    used = [h // key.size(1) for h in range(query.size(1))]
-    return in_steps(query, *(torch.stack([heads[:, h] for h in used], 1) for heads in (key, value)))
+def divided_by_the_groups(bounded):
+    def program(query, key, value):
+        G = key.size(1)
+        used = [bounded(h // G, G) for h in range(query.size(1))]
+        return in_steps(query, *(torch.stack([heads[:, h] for h in used], 1) for heads in (key, value)))
+
+    return program
+
+for name, bounded in {
+    "": lambda g, G: g,
+    "_by_remainder": lambda g, G: g % G,
+    "_by_min": lambda g, G: min(g, G - 1),
+}.items():
+    mistakes.add(f"divided_by_the_groups{name}", divided_by_the_groups(bounded),
+        "Your query head h uses the head of keys h // G. G is how many heads of keys there are; H / G query heads share one: divide by that.")
 
 def grouped(query, key):
     return query.unflatten(1, (key.size(1), -1))
@@ -169,16 +198,28 @@ def heads_in_turns(query, key, value):
 
 mistakes.add("not_causal", but(hide=as_it_is),
     "Your queries see the tokens after them. The attention is causal: each sees itself and those before.")
-mistakes.add("not_itself", but(hide=hiding(lambda ones: ones.triu())),
-    "Your queries do not see their own token, and the first one sees nothing. Each sees itself and those before.")
+NOT_ITSELF = "Your queries do not see their own token, and the first one sees nothing. Each sees itself and those before."
+mistakes.add("not_itself", but(hide=hiding(lambda ones: ones.triu())), NOT_ITSELF)
+mistakes.add("not_itself_to_zero",
+    but(hide=hiding(lambda ones: ones.triu()), weights=lambda scores: scores.softmax(-1).nan_to_num(0)), NOT_ITSELF)
+mistakes.add("not_itself_to_the_mean",
+    but(hide=lambda scores: scores.masked_fill(torch.ones(scores.shape[-2:]).triu() != 0, -1e9)), NOT_ITSELF)
 mistakes.add("one_ahead", but(hide=hiding(lambda ones: ones.triu(2))),
     "Your queries see one token too far. The next token is what is to be predicted.")
+MASK_INVERTED = "Your mask is turned round: what is hidden are the query's own token and those before. `masked_fill` fills where its mask is True, `scaled_dot_product_attention` looks there."
 mistakes.add("mask_inverted", but(hide=hiding(lambda ones: ones.tril())),
-    "Your mask is turned round: what is hidden are the query's own token and those before. `masked_fill` fills where its mask is True.")
+    MASK_INVERTED)
+mistakes.add("mask_inverted_to_zero",
+    but(hide=hiding(lambda ones: ones.tril()), weights=lambda scores: scores.softmax(-1).nan_to_num(0)), MASK_INVERTED)
+mistakes.add("mask_inverted_to_the_mean",
+    but(hide=lambda scores: scores.masked_fill(torch.ones(scores.shape[-2:]).tril() != 0, -1e9)), MASK_INVERTED)
 mistakes.add("looks_ahead", but(hide=hiding(lambda ones: ones.tril(-1))),
     "Your mask is turned round: each query sees itself and the tokens after it. It should see those before.")
 mistakes.add("hidden_scores_are_zero", but(hide=lambda scores: scores.tril()),
     "Your hidden scores become 0, and after the softmax they have a weight like any other. Which score has a weight of zero?")
+mistakes.add("zero_times_infinity",
+    but(hide=lambda scores: scores + torch.ones(scores.shape[-2:]).triu(1) * -math.inf),
+    "Your mask is multiplied by -inf, and zero times infinity is NaN. `masked_fill` writes -inf where it belongs, and nothing elsewhere.")
 mistakes.add("mask_after_the_softmax", but(hide=as_it_is, weights=lambda scores: scores.softmax(-1).tril()),
     "Your mask comes after the softmax, so the weights that are left do not sum to one. Hide scores, before the softmax.")
 mistakes.add("not_scaled", but(scale=lambda q, k, v: 1.0),

@@ -126,6 +126,7 @@ def standing_in(number):
 
 STANDS_IN = "Your largest score is {} for a query that has no key in either half. A number may stand in for -inf within exp: return -inf itself, or the next merge takes it for a score."
 mistakes.add("zero_stands_in", standing_in(0.0), STANDS_IN.format("0"))
+mistakes.add("ten_thousand_stands_in", standing_in(-1e4), STANDS_IN.format("-1e4"))
 mistakes.add("the_lowest_number_stands_in", standing_in(torch.finfo(torch.float32).min),
     STANDS_IN.format("the lowest number there is"))
 mistakes.add("a_billion_stands_in", standing_in(-1e9), STANDS_IN.format("-1e9"))
@@ -194,6 +195,11 @@ def against_each_other(one, other):
 mistakes.add("largest_through_logarithms", but(largest=torch.logaddexp),
     "Your largest score is the logarithm of a sum. The larger one of the two is meant: `torch.maximum`.")
 
+@mistakes.program("Your largest score is the logarithm of the whole sum, and your total one. That is another way to keep a part: here the largest score itself is asked for, and the sum of exp(score - largest).")
+def log_total_and_one(one, other):
+    largest, total, sums = in_steps(one, other)
+    return largest + total.log(), (total > 0).to(total), (sums / total).nan_to_num(0)
+
 @mistakes.program("Your `math.exp` takes one number, and there is one for each query. `torch.exp` takes them all.")
 def exp_of_a_number(one, other):
     largest = larger(one[0], other[0])
@@ -236,6 +242,11 @@ mistakes.add("largest_without_its_axis",
 def in_place(one, other):
     largest, total, sums = in_steps(one, other)
     return largest, one[1].copy_(total), one[2].copy_(sums)
+
+@mistakes.program("Your common largest score is written over the one that you were given, before its own factor is taken, and exp(old - new) is 1 then. Give the new one a name of its own.")
+def largest_written_over(one, other):
+    one[0].copy_(larger(one[0], other[0]))
+    return in_steps(one, other)
 
 
 NAMES = [f"{half}_{part}" for half in ("one", "other") for part in ("largest", "total", "sums")]

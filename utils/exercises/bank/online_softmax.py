@@ -122,10 +122,9 @@ mistakes.add("all_rescaled", but(add=lambda total, factor, part: (total + part) 
     "Your total is rescaled after the tile's own part was added, which is measured against the new largest score already. Rescale what was there before, then add.")
 mistakes.add("begins_at_zero", but(start=0.0),
     "Your largest score begins at 0, and stays there if all scores are negative. Which number is below every score?")
-mistakes.add("begins_at_a_billion", but(start=-1e9),
-    "Your largest score begins at -1e9, which is left over where every score is -inf. Begin at -inf itself.")
-mistakes.add("begins_at_the_lowest_number", but(start=torch.finfo(torch.float32).min),
-    "Your largest score begins at the lowest number there is, which is left over where every score is -inf. Begin at -inf itself.")
+for number in (-1e4, -1e6, -1e9, torch.finfo(torch.float32).min):
+    mistakes.add(f"begins_at_{number:g}", but(start=number),
+        "Your largest score begins at a number, however low, which is left over where every score is -inf. Begin at -inf itself.")
 @mistakes.program("Your total begins at 1. Nothing has been summed before the first tile: begin at 0.")
 def total_begins_at_one(tiles):
     largest, total = in_steps(tiles)
@@ -133,6 +132,9 @@ def total_begins_at_one(tiles):
 
 mistakes.add("nothing_is_nan", but(skip=lambda new: False),
     "Your total becomes NaN where all scores so far are -inf, because -inf - (-inf) is NaN. Nothing has been seen yet then: leave both as they are.")
+mistakes.add("nan_mended_at_the_end",
+    but(skip=lambda new: False, answer=lambda largest, total: (largest, total.nan_to_num(0))),
+    "Your NaN is mended at the end, when all that came behind the hidden tile is lost in it. Mend it where it comes up: nothing has been seen yet there, so nothing is added.")
 
 @mistakes.program("Your program keeps the tiles. Each comes in the place of the one before, so nothing is left of them in the end: take what you need of a tile while it is there.")
 def keeps_the_tiles(tiles):
@@ -238,6 +240,14 @@ mistakes.add("last_tile_only", but(new=lambda old, scores: scores.max(), add=lam
     "Your numbers are those of the last tile alone. Carry the largest score and the total over from tile to tile.")
 mistakes.add("sum_of_the_last_tile", but(add=lambda total, factor, part: part),
     "Your total is that of the last tile alone. Add to what was summed before, and do not begin it anew in the loop.")
+def kept_while_nothing_larger_comes(total, factor, part):
+    return (total if factor == 1 else 0.0) + part
+
+BEGUN_ANEW = "Your total begins anew where a larger score comes, so what was summed before is lost. It still counts, if less: bring it to the new largest score, then add."
+mistakes.add("total_begun_anew_by_tiles", but(add=kept_while_nothing_larger_comes), BEGUN_ANEW)
+mistakes.add("total_begun_anew_by_scores",
+    lambda tiles: in_steps((score for tile in tiles for score in tile.split(1)), add=kept_while_nothing_larger_comes),
+    BEGUN_ANEW)
 @mistakes.program("Your total leaves out the tiles that bring no larger score. Their scores count too, if less: add every tile.")
 def tiles_without_a_larger_score_left_out(tiles):
     largest, total = tensor(-math.inf), tensor(0.0)

@@ -103,6 +103,9 @@ mistakes.add("turned_round", kept_where(lambda far, window: (far < 0) | (far >= 
     "Your mask is True for what is hidden. In this course True means 'may attend'.")
 mistakes.add("ahead", kept_where(lambda far, window: (far <= 0) & (far > -window)),
     "Your window holds the query's own place and the keys after it. It should hold those before.")
+mistakes.add("ahead_from_the_first_key",
+    kept_where(lambda far, window: (far <= 0) & (far > -window), behind_from_the_top),
+    "Your window begins at place i of the keys and goes ahead. Query i stands at place Tk - Tq + i, and its window ends there.")
 mistakes.add("no_window", kept_where(lambda far, window: far >= 0),
     "Your mask has no window: each query sees all keys before it. The last `window` are meant.")
 mistakes.add("no_window_from_the_top", kept_where(lambda far, window: far >= 0, behind_from_the_top),
@@ -113,6 +116,8 @@ mistakes.add("older_ones_alone", kept_where(lambda far, window: far >= window),
     "Your mask is True for the keys that have left the window, and hides those in it.")
 mistakes.add("one_of_the_two", kept_where(lambda far, window: (far >= 0) | (far < window)),
     "Your two conditions are joined by 'or', and one of them always holds. A key is seen if both do: `&`.")
+mistakes.add("joined_by_and", lambda Tq, Tk, window: behind(Tq, Tk) >= 0 and behind(Tq, Tk) < window,
+    "Your program asks one question of a whole table, with `and`, `or`, `if`, or in one line as 0 <= far < window, and there is an answer for each pair. Let `&` join two comparisons, each in brackets of its own.")
 mistakes.add("exactly_that_far", kept_where(lambda far, window: far == window - 1),
     "Your queries see one key each, the last one that is in reach. All up to their own place are meant.")
 mistakes.add("own_place_alone", kept_where(lambda far, window: far == 0),
@@ -121,6 +126,11 @@ mistakes.add("in_blocks",
     lambda Tq, Tk, window: (behind(Tq, Tk) >= 0)
     & (torch.arange(Tk - Tq, Tk)[:, None] // window == torch.arange(Tk) // window),
     "Your text is cut into blocks of `window` places, and a query sees those of its own block. A window slides: it is `window` keys for every query, as far as there are so many.")
+@mistakes.program("Your rows are rolled round: what leaves one at its beginning comes in again at its end. What would lie before the first key is nothing.")
+def rolled_round(Tq, Tk, window):
+    last = torch.arange(Tk) >= Tk - window
+    return torch.stack([last.roll(i + 1 - Tq) for i in range(Tq)])
+
 mistakes.add("one_window_for_all",
     lambda Tq, Tk, window: (behind(Tq, Tk) >= 0) & (torch.arange(Tk) >= Tk - window),
     "Your window stands still: all queries see the last `window` keys of the text, or fewer. Each query has a window that ends at its own place.")

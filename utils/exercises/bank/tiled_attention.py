@@ -186,6 +186,8 @@ mistakes.add("total_has_lost_its_axis", but(sum_up=lambda weights: weights.sum(-
     "Your total has lost its axis, (Tq,) in place of (Tq, 1), and becomes (Tq, Tq) when it is added. `keepdim=True` keeps it.")
 mistakes.add("largest_has_lost_its_axis", but(top=lambda scores: scores.amax(-1)),
     "Your largest scores have lost their axis: (Tq,) in place of (Tq, 1), which does not fit (Tq, tile). `keepdim=True` keeps it.")
+mistakes.add("largest_with_its_place", but(top=lambda scores: scores.max(-1, keepdim=True)),
+    "Your `max(-1)` gives two things, the largest scores and where they stand. Take its `.values`, or `amax`.")
 mistakes.add("part_against_its_own_tile", but(exps=lambda scores, new: torch.exp(scores - row_by_row(scores))),
     "Your tile's exponentials are measured against its own largest score, while total and sums belong to the largest of all so far. Take that for all three.")
 mistakes.add("softmax_in_each_tile", but(exps=lambda scores, new: scores.softmax(-1), shrink=lambda old, new: 1.0),
@@ -220,7 +222,7 @@ def divided_at_each_tile(query, key, value, tile):
         sums, largest = (sums * shrink + weights @ values) / total, new
     return sums
 
-ROUNDED = "Your sums are kept in 32 bits, so that numbers of 64 bits are rounded when they are added in place. `query.new_zeros(…)` makes zeros of the query's own type."
+ROUNDED = "Your sums are kept in 32 bits, and numbers of 64 bits are rounded when they are written there. `query.new_zeros(…)` makes zeros of the query's own type."
 
 def in_place(query, key, value, tile, total, sums):
     largest = query.new_full((len(query), 1), -math.inf)
@@ -242,6 +244,21 @@ def sums_in_32_bits(query, key, value, tile):
 @mistakes.program(ROUNDED)
 def all_in_32_bits(query, key, value, tile):
     return in_place(query, key, value, tile, torch.zeros(len(query), 1), torch.zeros(len(query), value.size(1)))
+
+@mistakes.program("Your values are right, but a tensor is filled anew at each tile whose numbers the gradients still need. Let each tile make one of its own: `weights = torch.exp(…)`, without a place to write it.")
+def weights_in_one_buffer(query, key, value, tile):
+    buffer = query.new_empty(len(query), tile)
+
+    def written(scores, new):
+        weights = buffer[:, : scores.size(1)]
+        weights[:] = torch.exp(scores - new)
+        return weights
+
+    return in_steps(query, key, value, tile, exps=written)
+
+@mistakes.program("Your values are right, but scores are changed in place whose old numbers the gradients still need. Let each step make a new tensor: `torch.exp(scores - new)`.")
+def exponentials_in_place(query, key, value, tile):
+    return in_steps(query, key, value, tile, exps=lambda scores, new: scores.sub_(new).exp_())
 
 mistakes.add("all_scores", lambda query, key, value, tile: scaled(query, key, value).softmax(-1) @ value,
     "Your scores are there all at once: one for each pair of a query and a key, in one tensor or put together from the tiles. Take of a tile what you need, and go on to the next.")
@@ -301,7 +318,7 @@ exercise = Exercise(
         Case("few queries, very many keys", **lookup(5, 75, 1, 1), tile=9),
         Case("gradients", **lookup(3, 8, 4, 2), tile=3, grad=ALL_THREE),
         Case("many pairs, with gradients", **lookup(40, 36, 2, 3), tile=8, grad=ALL_THREE),
-        Case("64-bit numbers", **lookup(5, 9, 3, 4, **WIDE), tile=2, grad=ALL_THREE),
+        Case("64-bit numbers", **lookup(5, 9, 3, 4, **WIDE), tile=2),
     ],
     variants=[merged, through_logarithms, in_two_passes, query_by_query],
     mistakes=mistakes,
