@@ -26,6 +26,7 @@ torch.manual_seed(0);
 # %%
 import copy
 import math
+import textwrap
 
 from torch import nn
 from torch.nn import functional as F
@@ -467,7 +468,8 @@ def write(model, beginning, length, temperature, top_k=40, seed=0):
 # %%
 for temperature in (0.6, 1.0):
     print(f"--- temperature {temperature}")
-    print(write(model, "class Reader:\n    def __init__(self", 260, temperature), "\n")
+    for line in write(model, "class Reader:\n    def __init__(self", 260, temperature).splitlines():
+        print(textwrap.fill(line, 110))
 
 # %% [markdown]
 # *Cool, it repeats the safest: short words, `self`, spaces. Warm, it invents. (In six texts of each, 53 % of the words of three letters or more occur in the training text at 0.6, and 25 % at 1.) After fifteen seconds it has the look of Python, not the sense.* (It computes the whole context anew for each byte. Chapter 10 does without.)

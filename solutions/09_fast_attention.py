@@ -135,7 +135,8 @@ for seed in range(20):
     drawn = torch.randn(1_000_000, generator=torch.Generator().manual_seed(seed))
     so_far = drawn.cummax(0).values
     records.append(1 + (so_far[1:] > so_far[:-1]).sum().item())
-print("new largest scores in a million, twenty seeds:", sorted(records))
+print("new largest scores in a million, from twenty seeds:")
+print(sorted(records))
 mean = sum(records) / 20
 claim("some fourteen on average (between 10 and 19)", 10 < mean < 19)
 
@@ -415,7 +416,7 @@ ms = costs.milliseconds(small, 20) | costs.milliseconds(large, 7)  # apart: the 
 rates = {"operations": 2 * 512**3 / ms["multiply"], "exponentials": scores.numel() / ms["softmax"]}
 rates["bytes moved"] = 2 * 4 * n / ms["copy"]  # read and written
 rates["new bytes"] = 4 * n / max(0.01, ms["fill new"] - ms["fill old"])
-print({name: f"{rate / 1e6:.1f} G a second" for name, rate in rates.items()})
+print("G a second:", {name: f"{rate / 1e6:.1f}" for name, rate in rates.items()})
 
 # %% [markdown]
 # The formula does four things with matrices of T² numbers: two products, one softmax with T² exponentials, and six reads or writes of the whole (the product writes, the division reads and writes, the softmax reads and writes, the second product reads). It makes three of them new. A sum of four quotients, then, against the clock. And a control: the same formula with *kept buffers*, which are the same matrices, filled before, and filled again. It multiplies and moves just as much, and takes no new page.
@@ -626,7 +627,7 @@ predict(
 ways |= {"fractions, in blocks": eight_at_a_time(fractions)}
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 slow, blocks, algebra, both = ms.values()
-print({name: f"{time:.1f} ms" for name, time in ms.items()})
+print("ms:", {name: f"{time:.1f}" for name, time in ms.items()})
 print(f"both save {slow - both:.0f} ms; the savings of each add up to {2 * slow - blocks - algebra:.0f} ms,")
 print(f"and with factors multiplied it would be {slow - blocks * algebra / slow:.0f} ms")
 claim("both together are at least twice as fast", slow > 2 * both)

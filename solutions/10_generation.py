@@ -26,6 +26,7 @@ torch.manual_seed(0);
 # %%
 import functools
 import math
+import textwrap
 
 from torch import nn
 from torch.nn import functional as F
@@ -617,7 +618,8 @@ plots.curves(places, smooth, "place in the text", "bits per byte");
 
 # %%
 beyond = {name: each[128:].mean().item() for name, each in bits.items()}
-print({name: f"{each:.2f}" for name, each in beyond.items()}, "bits per byte beyond the 128th")
+print("bits per byte beyond the 128th:")
+print({name: f"{each:.2f}" for name, each in beyond.items()})
 full, as_trained, sixteen, _ = beyond.values()
 claim("beyond its trained length the full cache costs over half a bit", full > as_trained + 0.5)
 claim("a window of 16 costs this model less than a tenth", sixteen < as_trained + 0.1)
@@ -763,7 +765,8 @@ outcomes |= {"redrawn from p": torch.where(is_kept, x, draw(p)), "every draft ke
 # %%
 shares = {name: torch.bincount(each, minlength=256) / len(each) for name, each in outcomes.items()}
 distance = {name: ((share - p).abs().sum() / 2).item() for name, share in shares.items()}
-print({name: f"{each:.4f}" for name, each in distance.items()})
+for name, each in distance.items():
+    print(f"{name:22} at a distance of {each:.4f}")
 direct, by_rule, redrawn, _ = distance.values()
 claim("by the rule it is the target's distribution, as near as direct draws are", by_rule < 3 * direct)
 claim("redrawn from p it is not", redrawn > 4 * direct)
@@ -839,7 +842,7 @@ marked, at = "".join(letters[: len(begin)]) + " | ", len(begin)
 for n in runs:
     marked += "".join(letters[at : at + n]) + "".join(f"[{letter}]" for letter in letters[at + n : at + n + 1])
     at += n + 1
-print(marked)
+print(textwrap.fill(marked, 100))
 
 # %% [markdown]
 # And at single places: what the target wants, what the draft offers, and their overlap, which is kept. Move the slider through the text. (The twelve bytes that are common here, and all others together.)
