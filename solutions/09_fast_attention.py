@@ -627,7 +627,8 @@ predict(
 ways |= {"fractions, in blocks": eight_at_a_time(fractions)}
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 slow, blocks, algebra, both = ms.values()
-print("ms:", {name: f"{time:.1f}" for name, time in ms.items()})
+for name, time in ms.items():
+    print(f"{name:22}{time:6.1f} ms")
 print(f"both save {slow - both:.0f} ms; the savings of each add up to {2 * slow - blocks - algebra:.0f} ms,")
 print(f"and with factors multiplied it would be {slow - blocks * algebra / slow:.0f} ms")
 claim("both together are at least twice as fast", slow > 2 * both)
