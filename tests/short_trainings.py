@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, "..")
 from utils import checks, training
-from utils.training import presets
+from utils.training import kept, presets
 
 
 def shortened(train, most=30):
@@ -22,3 +22,4 @@ def shortened(train, most=30):
 
 training.train = presets.train = shortened(training.train)
 checks.claim = lambda *claimed: None
+kept.keep = lambda *model: None  # or later chapters would find one that has learned next to nothing
