@@ -22,6 +22,7 @@ from .rank import Answer, Task, prepare, ready, run, word
 from .values import written
 
 AFTER_A_FAILURE = 1.0  # seconds in which the other ranks can end by themselves
+LOOK_UP = 0.2  # seconds between two looks for an interruption, which Windows does not wake a wait for
 FOR_A_WORD = 2.0  # seconds in which a rank that takes too long can say where it is
 GONE = ("closed by peer", "reset by peer", "Broken pipe", "recvBuffer")  # what gloo says of a rank that has left
 
@@ -97,7 +98,7 @@ def _wait(futures: Sequence[Future], seconds: float) -> set[Future]:
     """Those that have not ended in time; when one fails, the others have little time left."""
     unfinished, until = set(futures), time.monotonic() + seconds
     while unfinished and time.monotonic() < until:
-        wait(unfinished, timeout=until - time.monotonic(), return_when=FIRST_COMPLETED)
+        wait(unfinished, timeout=min(until - time.monotonic(), LOOK_UP), return_when=FIRST_COMPLETED)
         ended = {future for future in unfinished if future.done()}
         unfinished -= ended
         if any(_killed(future) or future.result().error for future in ended):
