@@ -136,7 +136,12 @@ MORE = "it waited for more than came: rank {} had finished. Do all make the same
         (OTHER_SHAPES, 1, "line 3, in other_shapes: dist.all_reduce(torch.ones(3 + group.rank()))", MORE.format(0)),
         (ENDS, 1, "its process ended: EXIT(3)", "It was killed, for memory perhaps, or it ended itself."),
         (LEAVES, 0, "line 3, in leaves: raise SystemExit(2)", "SystemExit: 2"),
-        (CANNOT_BE_SENT, 0, "", "what it returns cannot be sent to the notebook"),
+        (
+            CANNOT_BE_SENT,
+            0,
+            "line 2, in cannot_be_sent: def ",
+            "what it returns cannot be sent to the notebook",
+        ),
     ],
 )
 def test_a_failure_names_rank_place_and_cause_and_the_next_call_works(source, rank, place, cause):

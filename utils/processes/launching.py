@@ -124,7 +124,8 @@ def _failure(futures: Sequence[Future]) -> RankFailed | None:
     if not errors:
         return None
     rank = min(errors, key=lambda each: errors[each].at)
-    return RankFailed(f"rank {rank} failed\n{errors[rank].place}\n{_cause(errors[rank], answers)}")
+    place = errors[rank].place or "at a line that is not known"
+    return RankFailed(f"rank {rank} failed\n{place}\n{_cause(errors[rank], answers)}")
 
 
 def _cause(first: Answer, answers: dict[int, Answer]) -> str:

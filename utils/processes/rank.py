@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -66,9 +67,12 @@ def run(task: Task, rank: int) -> Answer:
         with contextlib.redirect_stdout(printed), _as_new(task), torch_as_usual(), _watched(task, rank):
             with _group(task, rank) as group:
                 function, arguments = pickle.loads(task.call)
-                result = written(function(*arguments, group))
+                value = function(*arguments, group)
+            result = _written(value, function)
+    except _CannotBeSent as error:
+        return Answer(time.time(), printed.getvalue(), error=str(error), place=error.place)
     except BaseException as error:  # SystemExit too: the process is kept
-        return Answer(time.time(), printed.getvalue(), error=_told(error), place=_place(error))
+        return Answer(time.time(), printed.getvalue(), error=describe_error(error), place=_place(error))
     return Answer(time.time(), printed.getvalue(), result)
 
 
@@ -138,7 +142,16 @@ def _from(stack: traceback.StackSummary, first: int) -> traceback.StackSummary:
     return traceback.StackSummary.from_list(stack[first:] or stack)
 
 
-def _told(error: BaseException) -> str:
-    if isinstance(error, pickle.PicklingError | TypeError) and "pickle" in str(error):
-        return f"what it returns cannot be sent to the notebook: {error}"
-    return describe_error(error)
+class _CannotBeSent(Exception):
+    def __init__(self, why: BaseException, place: Place | None):
+        super().__init__(f"what it returns cannot be sent to the notebook: {why}")
+        self.place = place
+
+
+def _written(value: Any, function: Callable) -> bytes:
+    try:
+        return written(value)
+    except Exception as error:  # at a line of the pickler's, which tells a reader nothing
+        code = getattr(function, "__code__", None)
+        place = Place(code.co_filename, code.co_firstlineno, code.co_name) if code else None
+        raise _CannotBeSent(error, place) from None
