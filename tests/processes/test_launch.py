@@ -45,6 +45,11 @@ def test_results_come_by_rank_and_process_r_is_rank_r_in_every_call():
     assert [process for *_, process in launch(hello, processes=3)][:2] == [process for *_, process in first]
 
 
+def test_ranks_that_are_done_at_once_wait_until_all_are_connected():
+    for _ in range(20):
+        assert [result[:2] for result in launch(hello)] == [(0, 2), (1, 2)]
+
+
 def test_the_same_function_is_launched_and_simulated():
     total = cell(
         """

@@ -205,7 +205,7 @@ class SimulatedGroup(dist.ProcessGroup):
 
         return self._meet(f"reduce_scatter ({name})", input, finish)
 
-    _allgather_base, _reduce_scatter_base = all_gather_single, reduce_scatter_single  # their names before torch 2.13
+    _allgather_base, _reduce_scatter_base = all_gather_single, reduce_scatter_single  # type: ignore[assignment]  # before torch 2.13
 
     def barrier(self, opts: Any = None) -> Any:
         return self._meet("barrier", torch.empty(0), lambda every: None)

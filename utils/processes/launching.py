@@ -50,7 +50,7 @@ def launch(function: Callable, *arguments: Any, processes: int = 2, seconds: flo
             futures = [_processes[rank].submit(run, task, rank) for rank in range(processes)]
             unfinished = _wait(futures, seconds)
             failure = _failure(futures) or (_late(futures, task) if unfinished else None)
-            if unfinished or any(_killed(future) for future in futures):
+            if unfinished or any(_killed(future) or not future.result().connected for future in futures):
                 end()
         except BaseException:  # the reader's own interruption
             end()

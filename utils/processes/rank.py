@@ -47,6 +47,7 @@ class Answer:
     result: bytes = b""
     error: str | None = None
     place: Place | None = None
+    connected: bool = True  # if not, torch keeps a count of groups by which the next would wait for another name
 
 
 def prepare() -> None:
@@ -62,17 +63,20 @@ def ready() -> int:
 
 def run(task: Task, rank: int) -> Answer:
     """Run the function as this rank. Nothing is left of it: neither the group nor what it set."""
-    printed = io.StringIO()
+    printed, connected = io.StringIO(), False
     try:
         with contextlib.redirect_stdout(printed), _as_new(task), torch_as_usual(), _watched(task, rank):
             with _group(task, rank) as group:
+                connected = True
                 function, arguments = pickle.loads(task.call)
                 value = function(*arguments, group)
             result = _written(value, function)
     except _CannotBeSent as error:
         return Answer(time.time(), printed.getvalue(), error=str(error), place=error.place)
     except BaseException as error:  # SystemExit too: the process is kept
-        return Answer(time.time(), printed.getvalue(), error=describe_error(error), place=_place(error))
+        return Answer(
+            time.time(), printed.getvalue(), error=describe_error(error), place=_place(error), connected=connected
+        )
     return Answer(time.time(), printed.getvalue(), result)
 
 
@@ -99,6 +103,7 @@ def _group(task: Task, rank: int) -> Iterator[dist.ProcessGroup]:
         dist.init_process_group(
             "gloo", init_method=f"file:///{place}", rank=rank, world_size=task.processes, timeout=limit
         )
+        dist.barrier()  # or a rank that is done at once would leave while others still connect to it
         group = dist.group.WORLD
         assert group is not None
         yield group
