@@ -93,6 +93,7 @@ MAY_IMPORT = {
     "attempts": set(),
     "grading/inside": {"attempts"},
     "whole_files": set(),
+    "processes": {"attempts"},
     "attention": set(),
     "plots": set(),
     "waiting": set(),
