@@ -166,7 +166,7 @@ KVCache = check("KVCache", KVCache)
 def decode(model, tokens, caches):
     """Logits (B, n, V) of n further tokens (B, n); caches, one for each block, grow by them.
 
-    model is a LanguageModel. A cache has append(key, value), attend(query), and as its length its tokens.
+    model is a LanguageModel. A cache has append(key, value), attend(query), and a length: the tokens it holds.
     Query and key are turned by their places in the whole text, which goes on where the caches end.
     """
     # BEGIN SOLUTION

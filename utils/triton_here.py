@@ -1,15 +1,9 @@
-"""Triton as this machine can run it: on a GPU, interpreted without one, and a stand-in where it is not installed.
-
-triton_here.prepare()
-
-import triton
-import triton.language as tl
-"""
+"""Triton as this machine can run it: on a GPU, interpreted without one, and a stand-in where it is not installed."""
 
 import importlib.util
 import os
 import sys
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,22 +12,15 @@ SWITCH = "TRITON_INTERPRET"  # Triton reads it when it is imported, and then nev
 
 
 def prepare() -> None:
-    """Before the first `import triton` of the process: see to it that it can be imported, and that a kernel runs.
+    """Before the first `import triton` of the process: have kernels interpreted where there is no GPU.
 
-    PyTorch imports it too, with its optimizers for example: after that it is too late for a machine without a GPU, and
-    the reader is told so.
+    PyTorch imports it too, with its optimizers for example: after that it is too late, and the reader is told so; as
+    they are where there is no Triton.
     """
-    loaded = sys.modules.get("triton")
-    if loaded is not None and loaded.__spec__ is None:
-        return  # the stand-in
-    if loaded is None and importlib.util.find_spec("triton") is None:
+    if importlib.util.find_spec("triton") is None:
         print("Triton is not installed here (it runs on Linux only): what needs it is there to be read.")
-        sys.modules["triton"] = triton = ModuleType("triton")
-        sys.modules["triton.language"] = language = ModuleType("triton.language")
-        vars(triton).update(jit=_Unwritten, language=language)
-        vars(language).update(constexpr=int)
     elif not torch.cuda.is_available():
-        if loaded is not None and os.environ.get(SWITCH) != "1":
+        if "triton" in sys.modules and os.environ.get(SWITCH) != "1":
             print("Triton was loaded before, for a GPU, and there is none: restart the kernel, and begin here.")
         os.environ[SWITCH] = "1"
 
@@ -51,3 +38,7 @@ class _Unwritten:
         return self.run
 
     run = __call__
+
+
+# In a notebook's own names, where `import triton` fails; among the modules PyTorch would take them for the real ones
+triton, tl = SimpleNamespace(jit=_Unwritten), SimpleNamespace(constexpr=int)
