@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .joined import by_name
+
 PART = ("largest", "total", "sums")
 
 
 def online_softmax(attempt: Callable, scores: Tensor, tile: int) -> dict[str, Tensor]:
     """The largest and the total that it finds for scores (T,), of which it sees `tile` at a time, and each once."""
-    found = _entries(attempt(_one_buffer(scores, tile)), PART[:2])
+    found = by_name(attempt(_one_buffer(scores, tile)), PART[:2])
     # a number of Python's is as good as a tensor, and becomes one of 32 bits
     return {name: torch.as_tensor(entry, dtype=torch.float32) for name, entry in found.items()}
 
@@ -36,11 +38,4 @@ def merge_partials(
     other_sums: Tensor,
 ) -> dict[str, Any]:
     """The part that it makes of two."""
-    return _entries(attempt((one_largest, one_total, one_sums), (other_largest, other_total, other_sums)), PART)
-
-
-def _entries(results: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(results, tuple | list) or len(results) != len(names):
-        given = f"{len(results)} of them" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
-        raise TypeError(f"{len(names)} results should be returned, as a tuple ({', '.join(names)}); it was {given}")
-    return dict(zip(names, results, strict=True))
+    return by_name(attempt((one_largest, one_total, one_sums), (other_largest, other_total, other_sums)), PART)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from .joined import by_name
+
 TIMES = 3000  # draws of one row: a share of a half then has a standard deviation of 0.009; up to 0.05 rounds away
 
 
@@ -77,10 +79,8 @@ def accept_drafts(
         raise OwnRandomNumbers
     if results is None:
         return None
-    if not isinstance(results, tuple | list) or len(results) != 2:
-        given = f"{len(results)} of them" if isinstance(results, tuple | list) else f"a {type(results).__name__}"
-        raise TypeError(f"2 results should be returned, how many are kept and the probabilities; it was {given}")
-    kept, probabilities = results
+    answer = by_name(results, ("how many are kept", "the next token's probabilities"))
+    kept = answer["how many are kept"]
     if isinstance(kept, Tensor) and kept.numel() == 1 and kept.dtype != torch.bool:
-        kept = kept.item()  # as good as a number of Python's
-    return {"how many are kept": kept, "the next token's probabilities": probabilities}
+        answer["how many are kept"] = kept.item()  # as good as a number of Python's
+    return answer
