@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
-from .colours import BLUE, GREY, INK, PAPER, RANKS, shades
+from .colours import BLUE, GREY, INK, RANKS, shades
 from .style import NORMAL, SMALL, WIDEST, bare, new_grid
 
 NODE = 0.74  # radius of a rank's circle, around its chunks, which fill a square of side 1
@@ -26,7 +26,8 @@ def ring_rounds(held: Tensor, arrows: Sequence[Sequence[tuple[int, int]]], copie
     grid = new_grid(rows, COLUMNS, WIDEST, 2.45 * rows).flatten()
     for after, (ax, chunks) in enumerate(zip(grid, held.tolist(), strict=False)):
         _ring(ax, chunks, arrows[after - 1] if after else [])
-        ax.set_title(f"after step {after}" if after else "at the start", fontsize=NORMAL)
+        complete = sum(parts == 2 ** len(each) - 1 for each in chunks for parts in each)
+        ax.set_title(f"step {after}: {complete} of {held[0].numel()} complete", fontsize=NORMAL)
     for ax in grid[len(held) + 1 :]:
         ax.remove()
     _copies(grid[len(held)], copies)
@@ -44,10 +45,12 @@ def _ring(ax: Axes, chunks: list[list[int]], arrows: Sequence[tuple[int, int]]) 
         outward = (radius + NODE + 0.2) / radius
         ax.text(x * outward, y * outward, str(rank), ha="center", va="center", fontsize=SMALL)
         for chunk, parts in enumerate(chunks[rank]):
+            left, bottom, high = x - 0.5, y + 0.5 - (chunk + 1) / ranks, 0.84 / ranks
             for part in range(ranks):
-                corner = (x - 0.5 + part / ranks, y + 0.5 - (chunk + 1) / ranks)
-                colour = RANKS[part] if parts >> part & 1 else PAPER
-                ax.add_patch(Rectangle(corner, 1 / ranks, 0.86 / ranks, facecolor=colour, edgecolor=GREY, linewidth=0.3))
+                if parts >> part & 1:
+                    corner = (left + part / ranks, bottom)
+                    ax.add_patch(Rectangle(corner, 1 / ranks, high, color=RANKS[part], linewidth=0))
+            ax.add_patch(Rectangle((left, bottom), 1, high, facecolor="none", edgecolor=GREY, linewidth=0.6))
     for source, target in arrows:
         (x, y), (u, v) = centres[source], centres[target]
         share = (NODE + 0.04) / math.hypot(u - x, v - y)
@@ -77,7 +80,7 @@ def lockstep(orders: Mapping[str, tuple[Tensor, list[list[int]], Tensor]]) -> np
     longest = max((pairs.amax(1).sum() * pairs.size(1) / pairs.sum()).item() for _, _, pairs in orders.values())
     for (above, below), (name, (positions, owners, pairs)) in zip(grid.T, orders.items(), strict=True):
         _matrix(above, positions, owners, len(pairs))
-        above.set_title(name)
+        above.set_title(f"{name} (the bluer, the later)")
         _schedule(below, pairs)
         below.set_xlim(0, 1.02 * longest)
     grid[1, 0].set_ylabel("rank")
@@ -85,15 +88,15 @@ def lockstep(orders: Mapping[str, tuple[Tensor, list[list[int]], Tensor]]) -> np
 
 
 def _matrix(ax: Axes, positions: Tensor, owners: list[list[int]], rounds: int) -> None:
-    length = positions.numel()
+    length, rows = positions.numel(), positions.numpy()
     share = np.full((length, length), np.nan)
     for rank, has in enumerate(owners):
         for step, owner in enumerate(has):
-            share[np.ix_(positions[rank], positions[owner])] = (step + 1) / rounds
+            share[np.ix_(rows[rank], rows[owner])] = (step + 1) / rounds
     share[np.triu_indices(length, 1)] = np.nan  # a query sees keys at its own place and before
     ax.imshow(share, cmap=shades(BLUE), vmin=0, vmax=1, interpolation="nearest")
     of = np.empty(length, dtype=int)  # whose a position is
-    for rank, row in enumerate(positions):
+    for rank, row in enumerate(rows):
         of[row] = rank
     starts = [0, *(np.flatnonzero(np.diff(of)) + 1), length]
     if len(starts) <= 2 * len(RANKS) + 1:
@@ -120,7 +123,7 @@ def _schedule(ax: Axes, pairs: Tensor) -> None:
         ax.barh(ranks, idle, left=start + done, color="none", edgecolor=GREY, linewidth=0, hatch="////")
         start += busiest
     ax.axvline(1, color=INK, linestyle="--", linewidth=1)
-    ax.set_title(f"{start:.2f} times the ideal (dashed)", fontsize=NORMAL)
+    ax.set_title(f"{start:.2f} times the ideal (dashed); hatched: idle", fontsize=NORMAL)
     ax.set(xlabel="time, in equal shares of the work", yticks=list(ranks))
     ax.invert_yaxis()
     bare(ax)

@@ -44,9 +44,9 @@ function announcer(figure) {
 }
 
 /** A Play button and a slider, by which the model's number `name` goes from 0 to `last()`, `pace` milliseconds from one
- * to the next; where a reader asks for no motion, by so many presses. The kernel is told when a move, or Play, ends.
- * `show(text)` draws the slider as the model has it, `halt()` ends what plays. */
-function player(model, parent, { name, label, last, pace, strides }) {
+ * to the next; where a reader asks for no motion, by `stride` with each press. The kernel is told when a move, or Play,
+ * ends. `show(text)` draws the slider as the model has it, `halt()` ends what plays. */
+function player(model, parent, { name, label, last, pace, stride = 1 }) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const play = still ? "Step" : "Play";
   const controls = html("div", "step-player", parent);
@@ -69,7 +69,7 @@ function player(model, parent, { name, label, last, pace, strides }) {
   button.addEventListener("click", () => {
     if (playing) return stop();
     if (model.get(name) >= last()) model.set(name, 0);
-    if (still) return advance(Math.ceil(last() / strides));
+    if (still) return advance(stride);
     playing = setInterval(advance, pace);
     button.textContent = "Pause";
   });

@@ -71,9 +71,10 @@ function render({ model, el }) {
   el.classList.add("ring-attention");
   const matrix = svg("svg", { viewBox: `0 0 ${PAD + SIDE + 2} ${PAD + SIDE + 2}`, width: PAD + SIDE + 2, class: "matrix", role: "img" }, el);
   const side = html("div", "side", el);
+  html("p", "", side, "A rank computes the rows of its queries, each time with the keys that have just come to it: bright in this step, faint before.");
   const choices = html("div", "choices", side);
   const pickers = [picker(model, choices, "ranks", "ranks", sizes), picker(model, choices, "order", "order", orders)];
-  const { show, halt } = player(model, side, { name: "step", label: "step", last, pace: PACE, strides: SIDE });
+  const { show, halt } = player(model, side, { name: "step", label: "step", last, pace: PACE });
   const reading = html("div", "reading", side);
   html("div", "title", side, "who computes when; hatched: idle");
   const schedule = svg("svg", { width: WIDE, class: "schedule", role: "img" }, side);
@@ -88,12 +89,13 @@ function render({ model, el }) {
     drawSchedule(schedule, now, step, Math.max(...orders.map((each) => lockstep(run(each)))), colours, `${own}-hatch`);
     const pairs = now.pairs[step];
     const shares = pairs.map((count, rank) => `rank ${rank} ${Math.round((100 * count) / busiest(pairs))} %`);
-    const idle = pairs.flatMap((count, rank) => (count ? [] : [rank])).join(", ");
-    reading.textContent = `step ${step + 1} of ${now.pairs.length}: the busiest computes ${busiest(pairs)} pairs; ${idle ? `idle: rank ${idle}` : "nobody is idle"}.`;
+    const idle = pairs.flatMap((count, rank) => (count ? [] : [rank]));
+    const who = idle.length ? `idle: ${idle.length > 1 ? "ranks" : "rank"} ${idle.join(", ")}` : "nobody is idle";
+    reading.textContent = `step ${step + 1} of ${now.pairs.length}: the busiest computes ${busiest(pairs)} pairs; ${who}.`;
     matrix.setAttribute("aria-label", `Attention matrix, ${order}, ${reading.textContent}`);
     schedule.setAttribute("aria-label", `Pairs in this step against the busiest: ${shares.join(", ")}`);
     const times = orders.map((each) => `${each} ${(lockstep(run(each)) / ideal(run(each))).toFixed(2)}`);
-    sums.textContent = `All steps last, in times of the ideal: ${times.join(", ")}.`;
+    sums.textContent = `All steps together, in times of the ideal: ${times.join(", ")}.`;
     show(reading.textContent);
     pickers.forEach((mark) => mark());
     say(`${reading.textContent} ${sums.textContent}`);

@@ -13,7 +13,7 @@ from utils.plots.style import figure_of
 from utils.processes import AttentionTrace, trace_attention
 
 from .live import LiveFigure
-from .ring_choice import chosen
+from .ring_choice import chosen, one_of
 
 
 class RingAttention(LiveFigure):
@@ -64,10 +64,7 @@ class RingAttention(LiveFigure):
     @traitlets.validate("ranks", "order", "step")
     def _is_there(self, proposal: traitlets.Bunch) -> Any:
         last = max(len(trace.pairs) for each in self._traces.values() for trace in each.values()) - 1
-        there = {"ranks": self.sizes, "order": self.orders, "step": range(last + 1)}[proposal.trait.name]
-        if proposal.value not in there:
-            raise traitlets.TraitError(f"{proposal.trait.name} {proposal.value!r} is not among {list(there)}")
-        return proposal.value
+        return one_of(proposal, {"ranks": self.sizes, "order": self.orders, "step": range(last + 1)})
 
 
 def _run(trace: AttentionTrace) -> dict[str, Any]:

@@ -69,7 +69,7 @@ function render({ model, el }) {
   html("p", "", side, "Each circle is a rank, and holds a row for every chunk of x. A row has a part for every rank, coloured when that rank’s numbers are in the chunk.");
   const choices = html("div", "choices", side);
   const pickers = [picker(model, choices, "ranks", "ranks", sizes), picker(model, choices, "way", "way", ways)];
-  const { show, halt } = player(model, side, { name: "step", label: "step", last, pace: PACE, strides: SIZE });
+  const { show, halt } = player(model, side, { name: "step", label: "step", last, pace: PACE });
   const reading = html("div", "reading", side);
   const bars = drawBars(side, ways);
   const say = announcer(el);

@@ -12,7 +12,7 @@ from utils.plots.style import figure_of
 from utils.processes import SumTrace, trace_sum
 
 from .live import LiveFigure
-from .ring_choice import chosen
+from .ring_choice import chosen, one_of
 
 
 class RingSum(LiveFigure):
@@ -57,10 +57,7 @@ class RingSum(LiveFigure):
     @traitlets.validate("ranks", "way", "step")
     def _is_there(self, proposal: traitlets.Bunch) -> Any:
         last = max(len(trace.held) for each in self._traces.values() for trace in each.values()) - 1
-        there = {"ranks": self.sizes, "way": self.ways, "step": range(last + 1)}[proposal.trait.name]
-        if proposal.value not in there:
-            raise traitlets.TraitError(f"{proposal.trait.name} {proposal.value!r} is not among {list(there)}")
-        return proposal.value
+        return one_of(proposal, {"ranks": self.sizes, "way": self.ways, "step": range(last + 1)})
 
 
 def _run(trace: SumTrace) -> dict[str, Any]:

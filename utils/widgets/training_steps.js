@@ -63,8 +63,8 @@ function render({ model, el }) {
   html("div", "title", side, "loss (logarithmic)");
   const { points, now, marker } = drawCurve(side, steps, losses);
   const reading = html("div", "reading", side);
-  const moves = { name: "record", label: "training step", last: () => last, pace: PACE, strides: STRIDES };
-  const { show, halt } = player(model, side, moves);
+  const stride = Math.ceil(last / STRIDES);
+  const { show, halt } = player(model, side, { name: "record", label: "training step", last: () => last, pace: PACE, stride });
 
   function redraw() {
     const record = model.get("record");
