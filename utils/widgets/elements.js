@@ -91,6 +91,7 @@ function picker(model, parent, name, label, options) {
   if (options.length < 2) return () => {};
   const choice = html("label", "step-picker", parent, label);
   const select = html("select", "", choice);
+  select.setAttribute("aria-label", label);
   for (const option of options) html("option", "", select, option);
   keepsKeys(select);
   select.addEventListener("change", () => {
