@@ -60,7 +60,7 @@ function drawSchedule(schedule, run, step, longest, colours, hatch) {
     start += wide;
   });
   svg("path", { d: `M${left + across * ideal(run)} 0V${high + 6}`, class: "ideal" }, schedule);
-  svg("text", { x: left + across * ideal(run), y: high + 17, class: "axis" }, schedule, "ideal");
+  svg("text", { x: left + across * ideal(run), y: high + 17, class: "axis" }, schedule, "ideal: equal shares");
 }
 
 function render({ model, el }) {
@@ -95,7 +95,7 @@ function render({ model, el }) {
     matrix.setAttribute("aria-label", `Attention matrix, ${order}, ${reading.textContent}`);
     schedule.setAttribute("aria-label", `Pairs in this step against the busiest: ${shares.join(", ")}`);
     const times = orders.map((each) => `${each} ${(lockstep(run(each)) / ideal(run(each))).toFixed(2)}`);
-    sums.textContent = `All steps together, in times of the ideal: ${times.join(", ")}.`;
+    sums.textContent = `Pairs in lockstep, over the ideal: ${times.join(", ")}.`;
     show(reading.textContent);
     pickers.forEach((mark) => mark());
     say(`${reading.textContent} ${sums.textContent}`);

@@ -1,7 +1,7 @@
 """The figure in which ranks compute their rows of a causal attention while keys go round, or wait for the others."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from matplotlib.figure import Figure
@@ -10,10 +10,12 @@ from torch import Tensor
 from utils import plots
 from utils.plots.colours import RANKS
 from utils.plots.style import figure_of
-from utils.processes import AttentionTrace, trace_attention
 
 from .live import LiveFigure
 from .ring_choice import chosen, one_of
+
+if TYPE_CHECKING:
+    from utils.processes import AttentionTrace
 
 
 class RingAttention(LiveFigure):
@@ -44,6 +46,8 @@ class RingAttention(LiveFigure):
         ranks: Iterable[int] = range(2, 9),
         stretch: int = 32,
     ):
+        from utils.processes import trace_attention  # here, as every chapter loads the widgets, and one needs it
+
         sizes = chosen(orders, ranks, "order")
         self._traces = {
             name: {n: trace_attention(attend, order(2 * n * stretch, n)) for n in sizes}
@@ -67,7 +71,7 @@ class RingAttention(LiveFigure):
         return one_of(proposal, {"ranks": self.sizes, "order": self.orders, "step": range(last + 1)})
 
 
-def _run(trace: AttentionTrace) -> dict[str, Any]:
+def _run(trace: "AttentionTrace") -> dict[str, Any]:
     """What the browser draws: positions as stretches [first, how many], of each rank."""
     stretches = [_stretches(sorted(row)) for row in trace.positions.tolist()]
     return {"stretches": stretches, "owners": trace.owners, "pairs": trace.pairs.tolist()}

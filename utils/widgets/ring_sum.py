@@ -1,7 +1,7 @@
 """The figure in which chunks go round from rank to rank, until every rank has the sum."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from matplotlib.figure import Figure
@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 from utils import plots
 from utils.plots.colours import RANKS
 from utils.plots.style import figure_of
-from utils.processes import SumTrace, trace_sum
 
 from .live import LiveFigure
 from .ring_choice import chosen, one_of
+
+if TYPE_CHECKING:
+    from utils.processes import SumTrace
 
 
 class RingSum(LiveFigure):
@@ -36,6 +38,8 @@ class RingSum(LiveFigure):
     step = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, ways: Mapping[str, Callable], ranks: Iterable[int] = range(2, 9)):
+        from utils.processes import trace_sum  # here, as every chapter loads the widgets, and one needs it
+
         sizes = chosen(ways, ranks, "way to add up")
         self._traces = {way: {n: trace_sum(program, n) for n in sizes} for way, program in ways.items()}
         super().__init__(
@@ -60,7 +64,7 @@ class RingSum(LiveFigure):
         return one_of(proposal, {"ranks": self.sizes, "way": self.ways, "step": range(last + 1)})
 
 
-def _run(trace: SumTrace) -> dict[str, Any]:
+def _run(trace: "SumTrace") -> dict[str, Any]:
     """What the browser draws: `busiest` is what the busiest rank has sent after each round, in bytes."""
     return {
         "held": trace.held.tolist(),
