@@ -3,10 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 import traitlets
-from rings import attention_ring, ring_sum
+from rings import attention_ring, ring_attention, ring_sum
 
-from utils.widgets import RingSum
+from utils.widgets import RingAttention, RingSum
 
 
 def test_the_browser_is_given_what_was_sent_in_every_ring():
@@ -20,8 +21,8 @@ def test_the_browser_is_given_what_was_sent_in_every_ring():
     ring, through = (way[1] for way in state["runs"])  # of four ranks
     assert [sent / ring["size"] for sent in ring["busiest"]] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
     assert [sent / through["size"] for sent in through["busiest"]] == [0, 1, 1, 1, 1, 2, 3]
-    assert [1, 3, 0, 3] in ring["transfers"]  # in round 1, rank 3 sends its chunk 3 to rank 0
-    assert [4, 0, 1, 0, 1, 2, 3] in through["transfers"]
+    assert [1, 3, 0, ring["size"] / 4] in ring["transfers"]  # in round 1, rank 3 sends a chunk to rank 0
+    assert [4, 0, 1, through["size"]] in through["transfers"]
     assert ring["held"][-1] == [[15] * 4] * 4
 
 
@@ -59,6 +60,10 @@ def test_rings_that_cannot_be_drawn_are_named():
         RingSum({})
     with pytest.raises(ValueError, match="does not return the sum"):
         RingSum({"none": lambda x, group: x})
+    with pytest.raises(ValueError, match=r"'flat' has to give positions \(2, 8\), got \(16,\)"):
+        RingAttention(ring_attention, {"flat": lambda length, ranks: torch.arange(length)}, [2], stretch=4)
+    with pytest.raises(ValueError, match="a stretch has one position or more, got 0"):
+        attention_ring(stretch=0)
 
 
 def test_the_picture_of_a_sum_has_a_panel_for_each_step_and_the_bytes():

@@ -20,14 +20,15 @@ def show(browser, drawn):
     pages = []
 
     def showing(name, scheme="light", width=1280, **options):
-        pages.append(browser.new_page(viewport={"width": width, "height": 900}, **options))
-        pages[-1].errors = []
-        pages[-1].on("pageerror", lambda error: pages[-1].errors.append(str(error)))
+        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
+        pages.append(page)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
         ink, paper = PAGES[scheme]
         theme = f":root {{--jp-layout-color1: {paper}; --jp-layout-color2: {paper}; color: {ink}; background: {paper}}}"
         figure = drawn[name]._repr_mimebundle_()[0]["text/html"]
-        pages[-1].set_content(f"<html lang=en><title>a page</title><style>{theme}</style><main>{figure}</main>")
-        return pages[-1]
+        page.set_content(f"<html lang=en><title>a page</title><style>{theme}</style><main>{figure}</main>")
+        return page
 
     yield showing
     errors = [page.errors for page in pages]

@@ -60,10 +60,11 @@ class Record:
 def simulate(
     function: Callable, *arguments: Any, processes: int = 2, keep_contents: bool = False
 ) -> tuple[list[Any], Record]:
-    """The results of function(*arguments, group), rank after rank, and the record of what they sent, or of its size.
+    """The results of function(*arguments, group), rank after rank, and the record of what they sent.
 
     Runs what `utils.processes.launch` runs, with one difference: the ranks share the arguments. Every rank's random
-    numbers are its own, and begin alike. Raises RankFailed for an error in one rank, which ends all, and Deadlock.
+    numbers are its own, and begin alike. With keep_contents the record has what was sent, and not its size alone.
+    Raises RankFailed for an error in one rank, which ends all, and Deadlock.
     """
     world = _World(processes, keep_contents)
     return world.run(function, arguments), world.record

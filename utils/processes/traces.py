@@ -20,11 +20,11 @@ KEY, VALUE = 0.25, 0.5  # what is added to a position to mark a key, or a value
 
 @dataclass(frozen=True)
 class Transfer:
-    """A message of a sum: its ranks, the chunks that it has numbers of, and the round in which it goes, from 1."""
+    """A message of a sum: its ranks, and the round in which it goes, from 1."""
 
     source: int
     target: int
-    chunks: tuple[int, ...]
+    bytes: int
     round: int
 
 
@@ -101,8 +101,8 @@ def trace_sum(all_reduce: Callable[[Tensor, dist.ProcessGroup], Tensor], ranks: 
     whole = when.view(ranks, ranks, PIECES, ranks).amax(2)  # a chunk has arrived when all of it has
     for after in range(rounds + 1):
         held[after] = ((whole <= after) * bits).sum(-1)
-    for message, transfer in zip(record.messages, transfers, strict=True):
-        sent[transfer.round :, transfer.source] += message.bytes
+    for transfer in transfers:
+        sent[transfer.round :, transfer.source] += transfer.bytes
     return SumTrace(transfers, held, sent, x[0].numel() * x.element_size())
 
 
@@ -118,8 +118,7 @@ def _transfers(messages: Sequence[Message], when: Tensor) -> list[Transfer]:
         turn = 1 + int(max(ready, last_sent[message.source], last_received[message.target]))
         last_sent[message.source] = last_received[message.target] = turn
         when[message.target][has] = when[message.target][has].clamp(max=turn)
-        chunks = has.any(-1).view(ranks, PIECES).any(-1).nonzero().flatten().tolist()
-        transfers.append(Transfer(message.source, message.target, tuple(chunks), turn))
+        transfers.append(Transfer(message.source, message.target, message.bytes, turn))
     if when.isinf().any():
         raise ValueError("the program sums by other means than messages from rank to rank, which cannot be followed")
     return transfers

@@ -49,8 +49,10 @@ class RingAttention(LiveFigure):
         from utils.processes import trace_attention  # here, as every chapter loads the widgets, and one needs it
 
         sizes = chosen(orders, ranks, "order")
+        if stretch < 1:
+            raise ValueError(f"a stretch has one position or more, got {stretch}")
         self._traces = {
-            name: {n: trace_attention(attend, order(2 * n * stretch, n)) for n in sizes}
+            name: {n: trace_attention(attend, _positions(name, order, n, stretch)) for n in sizes}
             for name, order in orders.items()
         }
         super().__init__(
@@ -69,6 +71,13 @@ class RingAttention(LiveFigure):
     def _is_there(self, proposal: traitlets.Bunch) -> Any:
         last = max(len(trace.pairs) for each in self._traces.values() for trace in each.values()) - 1
         return one_of(proposal, {"ranks": self.sizes, "order": self.orders, "step": range(last + 1)})
+
+
+def _positions(name: str, order: Callable[[int, int], Tensor], ranks: int, stretch: int) -> Tensor:
+    positions, wanted = order(2 * ranks * stretch, ranks), (ranks, 2 * stretch)
+    if positions.shape != wanted:
+        raise ValueError(f"{name!r} has to give positions {wanted}, got {tuple(positions.shape)}")
+    return positions
 
 
 def _run(trace: "AttentionTrace") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The figure in which chunks go round from rank to rank, until every rank has the sum.
 
-const [SIZE, NODE, NAME] = [400, 0.74, 0.24]; // pixels of the ring's side; a circle around chunks of side 1, room for its name
+const [SIZE, NODE, NAME] = [400, 0.74, 0.4]; // pixels of the ring's side; a circle around chunks of side 1, room for its name
 const PACE = 900; // milliseconds from step to step while playing
 const bits = (number) => [...number.toString(2)].filter((bit) => bit === "1").length;
 const rounded = (x) => String(Number(x.toPrecision(3)));
@@ -79,7 +79,7 @@ function render({ model, el }) {
     const now = after(run(shown), step);
     drawRing(ring, now, colours);
     const [ranks, complete] = [now.chunks.length, now.complete.reduce((sum, count) => sum + count)];
-    const part = new Set(now.transfers.map(([, , , ...chunks]) => chunks.length / ranks));
+    const part = new Set(now.transfers.map(([, , , bytes]) => bytes / run(shown).size));
     const sent = now.at ? `: ${many(now.transfers.length, "message")} of ${[...part].map(rounded).join(" or ")} x` : "";
     reading.textContent = `step ${now.at} of ${last()}${sent}. ${many(complete, "chunk")} of ${ranks * ranks} complete.`;
     const each = now.complete.map((count, rank) => `rank ${rank} ${count}`).join(", ");

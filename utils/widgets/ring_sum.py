@@ -70,5 +70,5 @@ def _run(trace: "SumTrace") -> dict[str, Any]:
         "held": trace.held.tolist(),
         "busiest": trace.sent.amax(1).tolist(),
         "size": trace.size,
-        "transfers": [[each.round, each.source, each.target, *each.chunks] for each in trace.transfers],
+        "transfers": [[each.round, each.source, each.target, each.bytes] for each in trace.transfers],
     }
