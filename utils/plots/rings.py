@@ -42,7 +42,7 @@ def _ring(ax: Axes, chunks: list[list[int]], arrows: Sequence[tuple[int, int]]) 
     centres = [(radius * math.sin(turn), radius * math.cos(turn)) for turn in turns]
     for rank, (x, y) in enumerate(centres):
         ax.add_patch(Circle((x, y), NODE, facecolor="none", edgecolor=RANKS[rank], linewidth=1.5))
-        outward = (radius + NODE + 0.2) / radius
+        outward = (radius + NODE + 0.25) / radius
         ax.text(x * outward, y * outward, str(rank), ha="center", va="center", fontsize=SMALL)
         for chunk, parts in enumerate(chunks[rank]):
             left, bottom, high = x - 0.5, y + 0.5 - (chunk + 1) / ranks, 0.84 / ranks
@@ -99,7 +99,8 @@ def _matrix(ax: Axes, positions: Tensor, owners: list[list[int]], rounds: int) -
     for rank, row in enumerate(rows):
         of[row] = rank
     starts = [0, *(np.flatnonzero(np.diff(of)) + 1), length]
-    if len(starts) <= 2 * len(RANKS) + 1:
+    few = len(starts) <= 2 * len(RANKS) + 1
+    if few:
         middles = [(start + end - 1) / 2 for start, end in zip(starts, starts[1:], strict=False)]
         names = [str(of[start]) for start in starts[:-1]]
         ax.set_xticks(middles, names)
@@ -108,7 +109,8 @@ def _matrix(ax: Axes, positions: Tensor, owners: list[list[int]], rounds: int) -
         ax.set_yticks([start - 0.5 for start in starts], minor=True)
         ax.grid(which="minor", color=GREY, linewidth=0.4)
     ax.tick_params(which="both", length=0)
-    ax.set(xlabel="rank of the key", ylabel="rank of the query")
+    what = "rank" if few else "position"
+    ax.set(xlabel=f"{what} of the key", ylabel=f"{what} of the query")
     ax.spines[:].set_color(GREY)
 
 
@@ -123,7 +125,7 @@ def _schedule(ax: Axes, pairs: Tensor) -> None:
         ax.barh(ranks, idle, left=start + done, color="none", edgecolor=GREY, linewidth=0, hatch="////")
         start += busiest
     ax.axvline(1, color=INK, linestyle="--", linewidth=1)
-    ax.set_title(f"{start:.2f} times the ideal (dashed); hatched: idle", fontsize=NORMAL)
-    ax.set(xlabel="time, in equal shares of the work", yticks=list(ranks))
+    ax.set_title(f"{start:.2f} times the ideal (dashed)", fontsize=NORMAL)
+    ax.set(xlabel="time, in equal shares (hatched: idle)", yticks=list(ranks))
     ax.invert_yaxis()
     bare(ax)
