@@ -99,7 +99,7 @@ MAY_IMPORT = {
     "waiting": set(),
     "costs": set(),
     "triton_here": set(),
-    "widgets": {"plots"},
+    "widgets": {"plots", "processes"},
     "data": {"waiting", "whole_files"},
     "models": {"attention", "data"},
     "training": {"models", "data", "waiting", "whole_files"},
