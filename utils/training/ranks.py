@@ -16,6 +16,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from .meeting import connect
+
 MOMENT = 3.0  # seconds in which torchrun, after one process has told what is wrong, ends the others
 GONE = ("closed by peer", "reset by peer", "Broken pipe")  # what gloo says of a process that has ended
 
@@ -103,7 +105,7 @@ def from_torchrun(sharded: bool = False) -> Iterator[Ranks]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group()  # nccl between GPUs, gloo else
+    connect()
     ranks = Ranks(dist.get_rank(), dist.get_world_size(), sharded)
     try:
         yield ranks
