@@ -10,7 +10,7 @@ import pytest
 import small_presets
 import torch
 
-from utils.training import presets
+from utils.training import Seeds, presets, train
 from utils.training.ranks import Ranks
 
 ROOT = Path(__file__).parents[2]
@@ -74,8 +74,9 @@ def test_two_processes_are_one_and_a_killed_one_that_is_restarted_changes_no_bit
 def test_another_number_of_processes_goes_on_with_a_sharded_model(torchrun, alone, tmp_path):
     one, fewer, more = (tmp_path / name for name in ("one.pt", "fewer.pt", "more.pt"))
     told = alone(one)
-    code, printed, _ = torchrun(fewer, "--sharded", dies="0 at 13")
+    code, printed, errors = torchrun(fewer, "--sharded", dies="0 at 13")
     assert code and not printed and len(losses(fewer)) == 10
+    assert errors.count("Traceback") == 1  # torchrun's own
     assert alone(fewer).endswith(told)
 
     def interrupt():
@@ -90,17 +91,24 @@ def test_another_number_of_processes_goes_on_with_a_sharded_model(torchrun, alon
         torch.testing.assert_close(losses(path), losses(one), **SAME)
 
 
-def test_what_several_processes_cannot_do_is_refused(capsys):
+def test_what_several_processes_cannot_do_is_refused(capsys, monkeypatch):
     with pytest.raises(ValueError, match="a batch of 4 does not divide among 3 processes"):
         Ranks(1, 3).rows((torch.zeros(4, 2),))
     with pytest.raises(SystemExit):
         presets.main(["cpu", "--sharded"])
     assert "--sharded needs several processes" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="seeds side by side are trained by one process"):
+        train(Seeds(small_presets.SMALL.build, range(2)), [], presets.text_loss, steps=1, ranks=Ranks(0, 2))
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(SystemExit, match="process 2 of this machine needs a GPU of its own, and there are 1"):
+        presets.main(["cpu"])
 
 
 def test_each_rank_has_its_rows_and_all_are_taken():
-    batch = (torch.arange(6), torch.arange(12).view(6, 2))
-    parts = [Ranks(rank, 3).rows(batch) for rank in range(3)]
-    assert all(
-        torch.equal(torch.cat(found), whole) for found, whole in zip(zip(*parts, strict=True), batch, strict=True)
-    )
+    x, y = torch.arange(6), torch.arange(12).view(6, 2)
+    parts = [Ranks(rank, 3).rows((x, y)) for rank in range(3)]
+    assert torch.equal(torch.cat([part for part, _ in parts]), x)
+    assert torch.equal(torch.cat([part for _, part in parts]), y)

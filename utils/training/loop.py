@@ -60,6 +60,8 @@ def train(
     """
     if steps < 1:
         raise ValueError(f"training needs at least one step, got {steps}")
+    if ranks.size > 1 and isinstance(model, Seeds):
+        raise ValueError("seeds side by side are trained by one process")
     forward: Callable = ranks.spread(model)
     adam = _Adam(model, steps, rate, warm_up, decay, clip, betas, weight_decay, precision, ranks)
     if compiled:

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .meeting import connect
 
-MOMENT = 3.0  # seconds in which torchrun, after one process has told what is wrong, ends the others
+MOMENT = 10.0  # seconds in which torchrun, after one process has ended by an error, ends the others
 GONE = ("closed by peer", "reset by peer", "Broken pipe")  # what gloo says of a process that has ended
 
 
@@ -98,13 +98,17 @@ def from_torchrun(sharded: bool = False) -> Iterator[Ranks]:
     """The ranks that torchrun started, connected as long as this lasts; without torchrun, one rank.
 
     What goes wrong is told by one: the first rank's error is raised at once, that of another only if torchrun has not
-    ended it by then, for as a rule it is the same one, or follows from it.
+    ended it by then, for as a rule it is the same one, or follows from it. Raises SystemExit where there are fewer GPUs
+    than processes.
     """
     if not under_torchrun():
         yield ALONE
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        place, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if place >= there:
+            sys.exit(f"process {place + 1} of this machine needs a GPU of its own, and there are {there}")
+        torch.cuda.set_device(place)
     connect()
     ranks = Ranks(dist.get_rank(), dist.get_world_size(), sharded)
     try:
