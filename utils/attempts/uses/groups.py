@@ -96,7 +96,7 @@ def ring_all_reduce(attempt: Callable, x: Tensor) -> dict[str, Any]:
     return _by_rank(results) | {
         "what else is called": "something for all ranks at once" if record.collectives else "nothing",
         "who receives": _receivers(record, len(x)),
-        "bytes that the busiest rank sends": _most_sent(record, len(x)),
+        "bytes that each rank sends": [record.sent(rank) for rank in range(len(x))],
     }
 
 
