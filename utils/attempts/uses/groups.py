@@ -1,5 +1,6 @@
 """Programs for several ranks, simulated in one process: what each rank has in the end, and what went between them."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from ..turns import Deadlock, RankFailed
 
 # a call's number, which differs between programs that make the same mistake
 NUMBERS = {r" \(collective \d+\)": "", r"collective \d+ is": "its call is"}
-MANY = 6  # ranks; with fewer, what a rank holds on its way says little
+MANY = 8  # ranks; with fewer, what a rank holds on its way says little
 
 
 def _run(function: Callable, ranks: int) -> tuple[list[Any], Record]:
@@ -34,10 +35,6 @@ def _by_rank(results: list[Any]) -> dict[str, Any]:
 def _receivers(record: Record, ranks: int) -> str:
     ways = {(message.target - message.source) % ranks for message in record.messages}
     return "neighbours alone" if ways <= {1, ranks - 1} else "others than the neighbours, too"
-
-
-def _most_sent(record: Record, ranks: int) -> int:
-    return max(record.sent(rank) for rank in range(ranks))
 
 
 class _Network(nn.Module):
@@ -108,22 +105,23 @@ def ring_attention(
     query, key (n, …, T/n, Dk), value (n, …, T/n, Dv), positions (n, T/n).
     """
     ranks, part = len(query), key[0].nbytes + value[0].nbytes
-    held = [Storages() for _ in range(ranks)]
+    storages = Storages()  # of one rank: all do the same, and it takes time
 
     def rank(group: Any) -> Any:
         given = (x[group.rank()] for x in (query, key, value, positions))
-        with held[group.rank()]:
+        with storages if ranks >= MANY and group.rank() == 0 else contextlib.nullcontext():
             return attempt(*given, group, **{"causal": True} if causal else {})
 
     results, record = _run(rank, ranks)
-    rounds = _most_sent(record, ranks) // part  # positions, which travel too, are less than one part
-    most = max(storages.most for storages in held)
+    # back home is no mistake, for the last round may be sent as the others are; and positions travel, too
+    once = max(record.sent(rank) for rank in range(ranks)) <= (ranks + 1) * part
+    # beside parts of keys and values it has scores, and what is on its way to a result
+    all_held = ranks >= MANY and storages.most > (ranks - 1) * part
     return _by_rank(results) | {
         "what else is called": "something for all ranks at once" if record.collectives else "nothing",
         "who receives": _receivers(record, ranks),
-        # back home is no mistake: the last round may be sent as the others are
-        "keys and values travel": "once around, or less" if rounds <= ranks else "further than once around",
-        "what a rank holds": "grows with the ranks" if ranks >= MANY and most > (ranks - 1) * part else "a few parts",
+        "keys and values travel": "once around, or less" if once else "further than once around",
+        "what a rank holds": "all keys and values" if all_held else "no more than a few parts",
     }
 
 
@@ -137,5 +135,5 @@ def parallel_heads(
         return attempt(x, *(W[group.rank()] for W in (W_q, W_k, W_v, W_o)), bias, heads, group)
 
     results, record = _run(rank, ranks)
-    brought = sum(call.bytes for call in record.collectives) + _most_sent(record, ranks)
+    brought = sum(call.bytes for call in record.collectives) + max(record.sent(rank) for rank in range(ranks))
     return _by_rank(results) | {"what is sent": "results" if brought <= 2 * x.nbytes else "weights, too"}

@@ -170,8 +170,6 @@ def zeros_without_a_call(parameter):
 
 mistakes.add("zeros_without_a_call", but(takes_part=zeros_without_a_call),
     "Your rank gives zeros to a parameter that its loss does not use, and then makes no call for it, while others do. The zeros take part like any gradient.")
-mistakes.add("zeros_without_a_call_averaged", but(takes_part=zeros_without_a_call, weight=each_as_it_is, add=averaging),
-    "Your rank gives zeros to a parameter that its loss does not use, and then makes no call for it, while others do. The zeros take part like any gradient.")
 
 def without_the_missing(add):
     def program(model, loss, batch, group):
@@ -204,8 +202,6 @@ mistakes.add("means_divided_twice", but(weight=lambda b, count, n: 1 / n, add=av
     "Your gradients are divided by the number of ranks twice, once by you and once by the average. And a rank with fewer examples has less of a say: what is its share?")
 mistakes.add("divided_by_all_examples", but(weight=lambda b, count, n: 1 / count),
     "Your means are divided by the number of all examples, as if they were sums. A mean times its own number of examples is a sum.")
-mistakes.add("means_averaged_over_all_examples", but(weight=lambda b, count, n: 1 / count, add=averaging),
-    "Your means are divided by the number of all examples, as if they were sums, and averaged besides. A mean times its own number of examples is a sum.")
 mistakes.add("sum_of_examples", but(weight=lambda b, count, n: b),
     "Your gradient is that of the sum over all examples. Divide by their number, all ranks' together.")
 mistakes.add("sum_of_examples_averaged", but(weight=lambda b, count, n: b, add=averaging),

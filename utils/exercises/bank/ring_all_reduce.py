@@ -9,6 +9,7 @@ from torch import tensor
 from utils.attempts.uses import groups
 
 from ..exercise import Case, Exercise, Mistakes, normal, replacing
+from .messages import WRONG, exchange
 
 
 def ring_all_reduce(x, group):
@@ -26,15 +27,6 @@ def ring_all_reduce(x, group):
         chunks[(rank - step) % n] = exchange(chunks[(rank - step + 1) % n], group)
     return torch.cat(chunks)
 
-
-def exchange(x, group, by=1):
-    """What the rank before has, while x goes to the rank after."""
-    n, rank = group.size(), group.rank()
-    received = torch.empty_like(x)
-    sending = dist.isend(x, group=group, group_dst=(rank + by) % n)
-    dist.recv(received, group=group, group_src=(rank - by) % n)
-    sending.wait()
-    return received
 
 def one_less(n):
     return n - 1
@@ -105,16 +97,12 @@ def even_ranks_send_first(x, group):
 
     for step in range(2 * n - 2):
         room, mine = torch.empty(chunk, dtype=x.dtype), whole[part(rank - step)]
-        calls = [
-            lambda mine=mine: dist.send(mine, group=group, group_dst=(rank + 1) % n),
-            lambda room=room: dist.recv(room, group=group, group_src=(rank - 1) % n),
-        ]
-        for call in calls if rank % 2 == 0 else calls[::-1]:
-            call()
-        if step < n - 1:
-            whole[part(rank - step - 1)] += room
-        else:
-            whole[part(rank - step - 1)] = room
+        if rank % 2 == 0:
+            dist.send(mine, group=group, group_dst=(rank + 1) % n)
+        dist.recv(room, group=group, group_src=(rank - 1) % n)
+        if rank % 2:
+            dist.send(mine, group=group, group_dst=(rank + 1) % n)
+        whole[part(rank - step - 1)] = room + whole[part(rank - step - 1)] * (step < n - 1)
     return whole
 
 
@@ -170,25 +158,14 @@ def through_rank_0(x, group, back=True):
     return total
 
 def to_everybody(x, group):
-    n, rank, total = group.size(), group.rank(), x.clone()
-    for by in range(1, n):
-        total += exchange(x, group, by)
-    return total
+    return sum((exchange(x, group, by) for by in range(1, group.size())), x.clone())
 
 def chunks_to_their_owners(x, group):
     n, rank = group.size(), group.rank()
     chunks = x.chunk(n)
-    mine, room = chunks[rank].clone(), torch.empty_like(chunks[0])
-    whole = [torch.empty_like(mine) for _ in range(n)]
-    for by in range(1, n):
-        sending = dist.isend(chunks[(rank + by) % n], group=group, group_dst=(rank + by) % n)
-        dist.recv(room, group=group, group_src=(rank - by) % n)
-        sending.wait()
-        mine += room
-    whole[rank] = mine
-    for by in range(1, n):
-        whole[(rank - by) % n] = exchange(mine, group, by)
-    return torch.cat(whole)
+    mine = sum((exchange(chunks[(rank + by) % n], group, by) for by in range(1, n)), chunks[rank])
+    sums = {(rank - by) % n: exchange(mine, group, by) if by else mine for by in range(n)}
+    return torch.cat([sums[i] for i in range(n)])
 
 def there_and_back(x, group):
     n, rank, total, room = group.size(), group.rank(), x.clone(), torch.empty_like(x)
@@ -283,14 +260,8 @@ mistakes.add("one_step_too_few_in_both", but(rounds=lambda n: max(n - 2, 0), mor
 
 mistakes.add("mean", but(answer=lambda chunks, n, rank: torch.cat(chunks) / n),
     "Your result is the mean over the ranks. The sum is asked for.")
-mistakes.add("mean_of_whole_copies", lambda x, group: whole_copies(x, group) / group.size(),
-    "Your result is the mean over the ranks, and whole copies go round. The sum is asked for, and chunks are enough.")
-mistakes.add("largest", but(combine=torch.maximum),
-    "Your result has the largest number of all ranks at each place. The sum is asked for.")
 mistakes.add("counted_in_twice", lambda x, group: ring_all_reduce(x, group) + x,
     "Your result has the rank's own numbers in it twice. The ring has added them already.")
-mistakes.add("own_left_out", lambda x, group: ring_all_reduce(x, group) - x,
-    "Your result is the sum over the other ranks. A rank's own numbers belong to it.")
 mistakes.add("own_chunk_only", but(answer=lambda chunks, n, rank: chunks[(rank + 1) % n]),
     "Your result is one chunk. Every rank returns the whole sum: `torch.cat`.")
 mistakes.add("stacked", but(answer=lambda chunks, n, rank: torch.stack(chunks)),
@@ -311,8 +282,7 @@ mistakes.add("every_nth_number", but(cut=lambda x, n: list(x.view(-1, n).T.conti
     "Your chunks take every n-th number of x, and are put together as if they were neighbours. `chunk(n)` cuts it into n runs.")
 mistakes.add("a_tuple_of_chunks", but(cut=lambda x, n: x.chunk(n)),
     "Your chunks are a tuple, as `chunk` returns it, and a tuple's entries cannot be replaced. Make a list of it.")
-mistakes.add("unmoved", lambda x, group: x.clone(),
-    "Your result is the rank's own x. Nothing of the others is added.")
+mistakes.add("unmoved", lambda x, group: x.clone(), "Your result is the rank's own x. Nothing of the others is added.")
 
 CHANGES = "Your x is changed: `chunk` gives views of it, and `+=` or `copy_` writes through them. `chunks[i] = chunks[i] + …` makes a new tensor, or begin with `x.clone()`."
 def into(old, new):
@@ -323,79 +293,17 @@ mistakes.add("changes_x", but(combine=into), CHANGES)
 
 # How messages are made
 
-def sends_first(x, group):
-    dist.send(x, group=group, group_dst=(group.rank() + 1) % group.size())
-    received = torch.empty_like(x)
-    dist.recv(received, group=group, group_src=(group.rank() - 1) % group.size())
-    return received
-
-def receives_first(x, group):
-    received = torch.empty_like(x)
-    dist.recv(received, group=group, group_src=(group.rank() - 1) % group.size())
-    dist.send(x, group=group, group_dst=(group.rank() + 1) % group.size())
-    return received
-
-def early(x, group):
-    n, rank, room = group.size(), group.rank(), torch.empty_like(x)
-    receiving = dist.irecv(room, group=group, group_src=(rank - 1) % n)
-    sending = dist.isend(x, group=group, group_dst=(rank + 1) % n)
-    received = room.clone()
-    sending.wait()
-    receiving.wait()
-    return received
-
-def to_and_from_one_side(x, group, by=1, send_waits_first=False):
-    n, rank, room = group.size(), group.rank(), torch.empty_like(x)
-    works = [
-        dist.irecv(room, group=group, group_src=(rank + by) % n),
-        dist.isend(x, group=group, group_dst=(rank + by) % n),
-    ]
-    for work in works[::-1] if send_waits_first else works:
-        work.wait()
-    return room
-
-def no_modulo(x, group, by=1):
-    room, rank = torch.empty_like(x), group.rank()
-    sending = dist.isend(x, group=group, group_dst=rank + by)
-    dist.recv(room, group=group, group_src=(rank - by) % group.size())
-    sending.wait()
-    return room
-
-def no_modulo_when_receiving(x, group):
-    room, rank = torch.empty_like(x), group.rank()
-    receiving = dist.irecv(room, group=group, group_src=rank - 1)
-    sending = dist.isend(x, group=group, group_dst=(rank + 1) % group.size())
-    receiving.wait()
-    sending.wait()
-    return room
-
-ALL_SEND = "Your ranks all send before any of them receives, so each waits for its neighbour to take what it sends: for ever. `isend` does not wait: receive then, and wait for the sending after that."
-ALL_RECEIVE = "Your ranks all receive before any of them sends, so each waits for something that nobody has sent: for ever. Begin with `isend`, which does not wait, then receive."
-NOT_YET = "Your ranks use what has not arrived: until `wait()` has returned, what stands in the buffer of an `irecv` means nothing (here it is NaN)."
-mistakes.add("sends_first", but(swap=sends_first), ALL_SEND)
-mistakes.add("receives_first", but(swap=receives_first), ALL_RECEIVE)
-mistakes.add("early", but(swap=early), NOT_YET)
-mistakes.add("early_with_whole_copies", functools.partial(whole_copies, swap=early), NOT_YET)
-
-ONE_SIDE = "Your ranks receive from the neighbour to whom they send, who sends to the one after in turn, so nothing comes. Send to rank + 1 and receive from rank - 1, or the other way round."
-mistakes.add("to_and_from_the_right", but(swap=to_and_from_one_side), ONE_SIDE)
-for name, by in {"right": 1, "left": -1}.items():
-    mistakes.add(f"to_and_from_the_{name}_waiting_for_the_send",
-        but(swap=functools.partial(to_and_from_one_side, by=by, send_waits_first=True)), ONE_SIDE)
-
-NO_SUCH_RANK = "Your ring is open: the last rank has no rank + 1, and rank 0 no rank - 1. Count modulo the number of ranks: `(rank + 1) % n`."
-mistakes.add("no_rank_after_the_last", but(swap=no_modulo), NO_SUCH_RANK)
-mistakes.add("no_rank_before_the_first", but(swap=no_modulo_when_receiving), NO_SUCH_RANK)
+for name, (swap, sentence) in WRONG.items():
+    mistakes.add(name, but(swap=swap), sentence)
+mistakes.add("early_with_whole_copies", functools.partial(whole_copies, swap=WRONG["early"][0]), WRONG["early"][1])
 
 def one_buffer():
-    rooms = {}
+    rooms = []
 
     def swap(x, group):
-        room = rooms.setdefault((group, x.dtype), torch.empty_like(x))
-        sending = dist.isend(x.clone(), group=group, group_dst=(group.rank() + 1) % group.size())
-        dist.recv(room, group=group, group_src=(group.rank() - 1) % group.size())
-        sending.wait()
-        return room
+        received = exchange(x, group)
+        rooms[:] = [(rooms or [received])[0].copy_(received)]
+        return rooms[0]
 
     return swap
 
