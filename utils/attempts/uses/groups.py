@@ -47,16 +47,15 @@ class _Network(nn.Module):
             self.register_parameter(name, nn.Parameter(start.clone()))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight + self.extra if self.uses_extra else self.weight
-        return x @ weight.T + self.bias
+        weight: Tensor = self.get_parameter("weight")
+        if self.uses_extra:
+            weight = weight + self.get_parameter("extra")
+        return x @ weight.T + self.get_parameter("bias")
 
 
-def _squared_error(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    return ((model(x) - target) ** 2).sum(-1).mean()
-
-
-def _size(model: nn.Module, x: Tensor) -> Tensor:
-    return model(x).abs().mean()
+def _loss(model: nn.Module, x: Tensor, target: Tensor | None = None) -> Tensor:
+    y = model(x)
+    return y.abs().mean() if target is None else ((y - target) ** 2).mean()
 
 
 def data_parallel_gradient(
@@ -73,13 +72,13 @@ def data_parallel_gradient(
     Ranks have so many examples of x (T, D) each, and of target (T, Dv) if there is one. `uses_extra` says whose loss
     uses the parameter `extra`; `old` is each number of the gradients that are there before.
     """
-    loss, batches = _size, [(some,) for some in x.split(examples)]
-    if target is not None:
-        loss, batches = _squared_error, [*zip(x.split(examples), target.split(examples), strict=True)]
+    given = (x,) if target is None else (x, target)
+    batches = [*zip(*(tensor.split(examples) for tensor in given), strict=True)]
     models = [_Network(parameters, uses) for uses in uses_extra]
-    for parameter in (parameter for model in models for parameter in model.parameters() if old is not None):
-        parameter.grad = torch.full_like(parameter, old)
-    _run(lambda group: attempt(models[group.rank()], loss, batches[group.rank()], group), len(examples))
+    if old is not None:
+        for parameter in (parameter for model in models for parameter in model.parameters()):
+            parameter.grad = torch.full_like(parameter, old)
+    _run(lambda group: attempt(models[group.rank()], _loss, batches[group.rank()], group), len(examples))
     same = all(torch.equal(model.get_parameter(name), parameters[name]) for model in models for name in parameters)
     return {
         f"{name}.grad of rank {rank}": model.get_parameter(name).grad

@@ -171,9 +171,9 @@ mistakes.add("contexts_side_by_side", but(before=side_by_side_over_ranks, add=no
     "Your contexts of all ranks are put side by side, and this rank's columns of W_o fit its own heads alone. Multiply each rank's context with its own columns, then add.")
 
 def all_gathered(x, W_q, W_k, W_v, W_o, bias, heads, group):
-    rows = [torch.cat(gathered(W.contiguous(), group)) for W in (W_q, W_k, W_v)]
-    columns = torch.cat(gathered(W_o.contiguous(), group), 1)
-    return in_steps(x, *rows, columns, bias, heads * group.size(), group, add=not_at_all)
+    W_q, W_k, W_v = (torch.cat(gathered(W, group)) for W in (W_q, W_k, W_v))
+    W_o = torch.cat(gathered(W_o, group), 1)
+    return in_steps(x, W_q, W_k, W_v, W_o, bias, heads * group.size(), group, add=not_at_all)
 
 mistakes.add("weights_gathered", all_gathered,
     "Your ranks send each other their weights, and each computes all heads. Let each compute its own, and add the results: that is what the heads were shared out for.")

@@ -119,9 +119,9 @@ def with_running_largest(query, key, value, positions, group, causal=False):
 
 def skipping_what_nobody_sees(query, key, value, positions, group, causal=False):
     n, rank = group.size(), group.rank()
-    guests, found = (key, value, positions), []
+    guests, found = [key, value, positions], []
     for step in range(n):
-        rooms = tuple(torch.empty_like(guest) for guest in guests)
+        rooms = [torch.empty_like(guest) for guest in guests]
         for guest, room in zip(guests, rooms, strict=True) if step else ():
             if rank % 2 == 0:
                 dist.send(guest, group=group, group_dst=(rank + 1) % n)
@@ -236,28 +236,29 @@ for name, (seen, sentence) in WRONG_MASKS.items():
 
 # What is held, and how it is sent
 
-def at_once(query, keys, values, places, positions, causal):
+def at_once(query, blocks, positions, causal):
+    keys, values, places = blocks
     mask = torch.cat(places) <= positions[:, None] if causal else None
     return divided(partial_lookup(query, torch.cat(keys, -2), torch.cat(values, -2), mask))
 
 @mistakes.program("Your ranks call all_gather, and each holds all keys and values then: with n ranks, n times as much as its own. Let them travel, block by block, by messages to the neighbour.")
 def gathers_all(query, key, value, positions, group, causal=False):
-    return at_once(query, *(gathered(x, group) for x in (key, value, positions)), positions, causal)
+    return at_once(query, [gathered(x, group) for x in (key, value, positions)], positions, causal)
 
 @mistakes.program("Your ranks keep every block that arrives, and hold all keys and values in the end. Look a block up when it is there, merge what it gives, and let it go.")
 def keeps_all(query, key, value, positions, group, causal=False):
     blocks = [(key, value, positions)]
     for _ in range(group.size() - 1):
         blocks.append(all_three(*blocks[-1], group))
-    return at_once(query, *zip(*blocks, strict=True), positions, causal)
+    return at_once(query, zip(*blocks, strict=True), positions, causal)
 
 @mistakes.program("Your ranks send on all that they have so far, so that the parcels grow from step to step. Send on the block that came last alone.")
 def parcels_grow(query, key, value, positions, group, causal=False):
-    held = key, value, positions
+    held = [key, value, positions]
     for _ in range(group.size() - 1):
         came = all_three(*held, group)
         held = [torch.cat([x, y], at) for x, y, at in zip((key, value, positions), came, (-2, -2, 0), strict=True)]
-    return at_once(query, *([x] for x in held), positions, causal)
+    return at_once(query, [[x] for x in held], positions, causal)
 
 @mistakes.program("Your ranks send their block to every other rank. Send it to the neighbour alone, who passes it on: then all wires between neighbours work at the same time.")
 def to_everybody(query, key, value, positions, group, causal=False):
@@ -279,8 +280,8 @@ def parcel_cut_in_half(query, key, value, positions, group, causal=False):
     def move(k, v, here, group):
         return *exchange(torch.cat([k, v], -1), group).chunk(2, -1), exchange(here, group)
 
-    halves = torch.cat([key, value], -1).chunk(2, -1)
-    return in_steps(query, *halves, positions, group, causal, move=move)
+    key, value = torch.cat([key, value], -1).chunk(2, -1)
+    return in_steps(query, key, value, positions, group, causal, move=move)
 
 @mistakes.program("Your ranks leave the exchange out with a block that they need not look at, and others wait for it. Skip the lookup alone: what a rank does not need itself, the next one may.")
 def skips_the_exchange(query, key, value, positions, group, causal=False):
