@@ -97,7 +97,7 @@ MAY_IMPORT = {
     "attention": set(),
     "plots": set(),
     "waiting": set(),
-    "costs": set(),
+    "costs": {"attempts"},
     "triton_here": set(),
     "widgets": {"plots", "processes"},
     "data": {"waiting", "whole_files"},
