@@ -50,23 +50,13 @@ def train(
     With precision torch.bfloat16 the model computes in that where it may (autocast); parameters stay as they are.
     `compiled`: through torch.compile, which takes its time at the first step. With a checkpoint the training is kept in
     its file, and one that is there goes on where it stopped, to the same result; the batches then have to be the same
-    from the start, from a seed of their own.
-
-    Several ranks train one model: each draws all batches, whose first axis are examples, and takes its rows of them.
-    The loss has to be a mean over the examples, all of one weight. A checkpoint may be gone on with by another number.
+    from the start, from a seed of their own. `ranks`: the processes that train the model together.
 
     Raises ValueError for no steps, nothing to train, batches that run out, or a checkpoint of another training, and
     FloatingPointError when the loss is no longer a finite number.
     """
-    if steps < 1:
-        raise ValueError(f"training needs at least one step, got {steps}")
-    if ranks.size > 1 and isinstance(model, Seeds):
-        raise ValueError("seeds side by side are trained by one process")
-    forward: Callable = ranks.spread(model)
+    forward = _forward(model, compiled, ranks)  # first: of a sharded model, Adam takes the parts
     adam = _Adam(model, steps, rate, warm_up, decay, clip, betas, weight_decay, precision, ranks)
-    if compiled:
-        _say(ranks, f"{type(model).__name__} is being compiled: the first step takes a minute or so")
-        forward = torch.compile(forward)
     source = iter(batches)
     losses = _restored(checkpoint, adam, source, label) if checkpoint else []
     with waiting.Bar(range(steps), label, initial=len(losses), disable=not ranks.first) as progress:
@@ -100,6 +90,8 @@ class _Adam:
         precision: torch.dtype,
         ranks: Ranks,
     ):
+        if steps < 1:
+            raise ValueError(f"training needs at least one step, got {steps}")
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self.parameters:
             kind = type(model).__name__
@@ -130,6 +122,18 @@ class _Adam:
         self.optimizer.step()
         self.schedule.step()
         return self.ranks.mean(now.detach())
+
+
+def _forward(model: nn.Module, compiled: bool, ranks: Ranks) -> Callable:
+    """What is called in place of the model."""
+    if ranks.size > 1 and isinstance(model, Seeds):
+        raise ValueError("seeds side by side are trained by one process")
+    kind = type(model).__name__  # which a sharded model changes
+    forward = ranks.spread(model)
+    if not compiled:
+        return forward
+    _say(ranks, f"{kind} is being compiled: the first step takes a minute or so")
+    return torch.compile(forward)
 
 
 def _restored(checkpoint: Checkpoint, adam: _Adam, batches: Iterator[Batch], label: str) -> list[Tensor]:

@@ -26,7 +26,9 @@ GONE = ("closed by peer", "reset by peer", "Broken pipe")  # what gloo says of a
 class Ranks:
     """The processes of a training, as one of them sees it. Of a single one, everything is as without this class.
 
-    sharded: each keeps only its part of parameters, gradients and moments (FSDP); else each keeps all (DDP).
+    Each draws all batches, whose first axis are the examples, and takes its rows; the loss has to be a mean over the
+    examples, all of one weight. sharded: each keeps only its part of parameters, gradients and moments (FSDP); else
+    each keeps all (DDP).
     """
 
     rank: int = 0
