@@ -569,7 +569,7 @@ table = torch.tensor([[sharpness[name], *needed[name]] for name in kinds])
 columns = ["weight", "own", "even"]
 plots.heatmap(table, list(kinds), columns).set(xlabel="", ylabel="written");
 
-# %% [markdown] slide="fragment"
+# %% [markdown]
 # *"weight" is the largest weight, "own" the share of right words with the network's own looks, "even" with even looks; all are means over the words of a kind. Compare the first column with the last. At "und", "hundert" and the end it looks with about half of the weight, or more, at one state, and hardly needs to: with an even look nearly all stay right. At the digits it looks more sharply, and without that look most are lost.*
 
 # %%
