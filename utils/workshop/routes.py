@@ -156,14 +156,19 @@ DAY = (
     ),
     pause(15),
     Part(
-        45,
+        50,
         "06: every position asks",
         "06_queries_keys_and_values",
         ("Why the width matters", "scaled_dot_product", "Every position asks", "Nobody may look ahead", "causal_mask"),
-        ("From a sum to a product", "Several lookups at once", "Two questions at once"),
+        (
+            "From a sum to a product",
+            "What became of the recurrent network?",
+            "Several lookups at once",
+            "Two questions at once",
+        ),
     ),
     Part(15, "The survey after, and where to go on"),
-    free(15),
+    free(10),
 )
 
 FIRST_OF_TWO = (
@@ -284,11 +289,11 @@ SECOND_OF_TWO = (
         ("Which looks does it need?",),
     ),
     Part(
-        40,
+        45,
         "06: every position asks",
         "06_queries_keys_and_values",
         ("Why the width matters", "scaled_dot_product", "Every position asks", "Nobody may look ahead", "causal_mask"),
-        ("From a sum to a product",),
+        ("From a sum to a product", "What became of the recurrent network?"),
     ),
     LUNCH,
     Part(
@@ -322,7 +327,7 @@ SECOND_OF_TWO = (
         ("decode", "Bytes", "cache_bytes"),
     ),
     Part(15, "The survey after, and where to go on"),
-    free(30),
+    free(25),
 )
 
 ROUTES = (
