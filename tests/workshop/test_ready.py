@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from utils.attention.kernels import cpu
 from utils.workshop import ready
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,12 @@ def test_a_machine_that_can_run_the_tests_is_ready(monkeypatch, capsys):
     assert ready.say() == 0
     line = capsys.readouterr().out.splitlines()[-1]
     assert re.fullmatch(r"ready: Python 3\.\d+\.\d+, torch [\w.+]+, \d+ cores, \d+ GB, \d+ s", line)
+
+
+def test_the_kernel_that_chapter_05_would_wait_for_is_compiled():
+    cpu.compile_once.cache_clear()  # of an earlier test
+    ready.a_kernel_compiles()
+    assert cpu.compile_once.cache_info().currsize == 1
 
 
 def first_missing(monkeypatch, check):

@@ -39,7 +39,7 @@ def remedy() -> str:
 
 def say() -> int:
     """Print the line, and return the exit status: 0 if the machine is ready."""
-    print("Everything that a chapter needs is tried once. The first time, this takes up to a minute.", flush=True)
+    print("Everything that a chapter needs is tried once. The first time, this takes about a minute.", flush=True)
     line, status = verdict()
     print(line)
     return status
@@ -120,10 +120,9 @@ def a_kernel_compiles() -> None:
 
     from utils import attention
 
-    inputs = *torch.randn(3, 1, 4, 8), torch.randn(8)
-    if not torch.allclose(
-        attention.additive_attention(*inputs), attention.reference.additive_attention(*inputs), atol=1e-5
-    ):
+    inputs = *torch.randn(3, 2, 64, 64), torch.randn(64) / 8  # large enough for the compiled loops
+    context, formula = attention.additive_attention(*inputs), attention.reference.additive_attention(*inputs)
+    if not torch.allclose(context, formula, atol=1e-4):
         raise NotReady("a compiled kernel gives other numbers than its formula: report this machine to the course")
 
 
