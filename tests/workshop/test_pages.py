@@ -30,7 +30,7 @@ def table_of(chapter):
             rows.append([section.heading, 0.0, []])
         rows[-1][1] += rooms.done(section)
         if section.exercise:
-            rows[-1][2].append(section.heading.removeprefix("Exercise ").replace(" · ", " "))
+            rows[-1][2].append(rooms.title(section))
     return [f"| {name} | {minutes:.0f} | {'; '.join(tasks)} |" for name, minutes, tasks in rows if name not in LEFT_OUT]
 
 

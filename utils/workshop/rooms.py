@@ -37,6 +37,11 @@ def find(name: str, among: list[Section]) -> Section:
     raise ValueError(f"no section or exercise is called {name!r}")
 
 
+def title(section: Section) -> str:
+    """As one says it: an exercise by its number and name."""
+    return section.heading.removeprefix("Exercise ").replace(" · ", " ") if section.exercise else section.heading
+
+
 def lines(number: str, root: Path = ROOT) -> list[str]:
     """What a room takes for each section of the chapter of that number, done and shown.
 

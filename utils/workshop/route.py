@@ -60,8 +60,12 @@ class Route:
                 yield f"Day {number}"
             for part in day:
                 yield f"{now:%H:%M}  {part.minutes:2} min  {part.title}"
+                sections = rooms.sections(part.chapter) if part.chapter else []
                 for kind, names in {"do:  ": part.done, "show:": part.shown}.items():
-                    line = f"{' ' * 15}{kind} {'; '.join(names)}"
-                    yield from textwrap.wrap(line, 105, subsequent_indent=" " * 21) if names else []
+                    titles = "; ".join(rooms.title(rooms.find(name, sections)) for name in names)
+                    line = f"{' ' * 15}{kind} {titles}"
+                    yield from (
+                        textwrap.wrap(line, 105, subsequent_indent=" " * 21, break_on_hyphens=False) if titles else []
+                    )
                 now += timedelta(minutes=part.minutes)
             yield f"{now:%H:%M}          end"
