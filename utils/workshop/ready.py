@@ -127,17 +127,14 @@ def a_kernel_compiles() -> None:
 
 
 def a_figure_is_drawn() -> None:
-    import matplotlib
     import torch
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     from utils import plots
 
-    plots.bars(torch.tensor([0.25, 0.75]), ["one", "three"])
-    pyplot.savefig(io.BytesIO())
-    pyplot.close()
+    figure = Figure()
+    plots.bars(torch.tensor([0.25, 0.75]), ["one", "three"], ax=figure.subplots())
+    figure.savefig(io.BytesIO())
 
 
 def number_names_are_kept() -> None:
