@@ -111,6 +111,7 @@ MAY_IMPORT = {
     "checks": {"exercises", "attempts", "progress"},
     "predictions": {"progress", "widgets"},
     "site": {"progress"},
+    "workshop": {"attention", "data", "minutes", "plots"},
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

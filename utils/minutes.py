@@ -12,6 +12,8 @@ OFF_BY = 0.15  # what is stated may differ by so much of it, or by a minute
 
 STATED = re.compile(r"^\*\*(\d+) minutes\.?\*\*", re.M)
 FURTHER = re.compile(r"^## Further · (.+?)  \((\d+) minutes\)$", re.M)
+HEADING = re.compile(r"^(###?) (.+?)$", re.M)
+MINUTES = re.compile(r"  \(\d+ minutes?(, [^()]*)?\)$")
 EXERCISE = re.compile(r"^### Exercise .*\((\d+) minutes?,", re.M)
 
 
@@ -27,6 +29,26 @@ class Part(NamedTuple):
         return abs(self.computed - self.stated) <= max(1, OFF_BY * self.stated)
 
 
+class Section(NamedTuple):
+    """What stands under one heading, as far as the next: minutes for its text, its code and its exercise.
+
+    The heading is without its minutes; the exercise is the bank's name of it. `further` is the part that can be left
+    out, "" for none.
+    """
+
+    rank: int  # 2 for ##, 3 for ###; 1 is the chapter's own title
+    heading: str
+    further: str = ""
+    exercise: str | None = None
+    text: float = 0.0
+    code: float = 0.0
+    work: float = 0.0
+
+    @property
+    def minutes(self) -> float:
+        return self.text + self.code + self.work
+
+
 def of(chapter: NotebookNode) -> list[Part]:
     """The chapter itself, and each of its parts under a heading `## Further · name  (N minutes)`.
 
@@ -35,28 +57,44 @@ def of(chapter: NotebookNode) -> list[Part]:
     stated = next((STATED.search(cell.source) for cell in chapter.cells if STATED.search(cell.source)), None)
     if stated is None:
         raise ValueError("the chapter does not say how many **minutes** it takes")
-    parts: dict[str, list[float]] = {"": [int(stated[1]), WAITING]}
-    part = ""
+    further = [FURTHER.match(piece) for cell in chapter.cells for piece in _pieces(cell)]
+    says = {"": int(stated[1])} | {found[1]: int(found[2]) for found in further if found}
+    takes = dict.fromkeys(says, 0.0) | {"": WAITING}
+    for section in sections(chapter):
+        takes[section.further] += section.minutes
+    return [Part(name, minutes, takes[name]) for name, minutes in says.items()]
+
+
+def sections(chapter: NotebookNode) -> list[Section]:
+    """Every section of a chapter under its own heading, in order; the first is what stands before all others."""
+    found = [Section(1, "")]
     for cell in chapter.cells:
-        # a heading may stand within a cell
-        for piece in re.split(r"^(?=## )", cell.source, flags=re.M) if cell.cell_type == "markdown" else [""]:
-            if piece.startswith("## "):
+        for piece in _pieces(cell):
+            heading = HEADING.match(piece)
+            if heading:
+                rank = len(heading[1])
                 further = FURTHER.match(piece)
-                part = further[1] if further else ""
-                if further:
-                    parts[part] = [int(further[2]), 0.0]
-            parts[part][1] += _of_text(piece)
+                part = (further[1] if further else "") if rank == 2 else found[-1].further
+                found.append(Section(rank, MINUTES.sub("", heading[2]), part))
+            text, work = _of_text(piece)
+            found[-1] = found[-1]._replace(text=found[-1].text + text, work=found[-1].work + work)
         if cell.cell_type == "code":
-            parts[part][1] += _of_code(cell)
-    return [Part(name, int(stated), computed) for name, (stated, computed) in parts.items()]
+            exercise = cell.metadata.get("exercise", found[-1].exercise)
+            found[-1] = found[-1]._replace(code=found[-1].code + _of_code(cell), exercise=exercise)
+    return found
 
 
-def _of_text(text: str) -> float:
-    """An exercise's own text belongs to its minutes."""
+def _pieces(cell: NotebookNode) -> list[str]:
+    """A text cell's parts, each with its heading in front: a heading may stand within a cell."""
+    return re.split(r"^(?=###? )", cell.source, flags=re.M) if cell.cell_type == "markdown" else []
+
+
+def _of_text(text: str) -> tuple[float, float]:
+    """Minutes to read it, and to do its exercise, whose own text belongs to its minutes."""
     exercise = EXERCISE.search(text)
-    minutes = SLOWER * int(exercise[1]) if exercise else 0.0
+    work = SLOWER * int(exercise[1]) if exercise else 0.0
     read = text[: exercise.start()] if exercise else text
-    return minutes + len(re.sub(r"<[^>]+>|\]\([^)]*\)", "", read).split()) / WORDS
+    return len(re.sub(r"<[^>]+>|\]\([^)]*\)", "", read).split()) / WORDS, work
 
 
 def _of_code(cell: NotebookNode) -> float:
