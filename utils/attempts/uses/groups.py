@@ -103,7 +103,7 @@ def ring_attention(
 
     query, key (n, …, T/n, Dk), value (n, …, T/n, Dv), positions (n, T/n).
     """
-    ranks, part = len(query), key[0].nbytes + value[0].nbytes
+    ranks, part = len(query), key[0].nbytes + value[0].nbytes + positions[0].nbytes
     storages = Storages()  # of one rank: all do the same, and it takes time
 
     def rank(group: Any) -> Any:
@@ -112,7 +112,7 @@ def ring_attention(
             return attempt(*given, group, **{"causal": True} if causal else {})
 
     results, record = _run(rank, ranks)
-    # once too often is no mistake of its own, for the last round may be sent as the others are; positions travel, too
+    # a block that goes home again in the end is no mistake of its own: the last round may be sent as the others are
     once = max(record.sent(rank) for rank in range(ranks)) <= 2 * ranks * part
     # beside parts of keys and values it has scores, and what is on its way to a result
     all_held = ranks >= MANY and storages.most > (ranks - 1) * part
