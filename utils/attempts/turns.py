@@ -50,7 +50,7 @@ class Turns:
             for rank in range(self.ranks)
         ]
         self.waiting = dict.fromkeys(range(self.ranks), (lambda: True, lambda: "its turn"))
-        numbers = torch.get_rng_state()
+        numbers, own_threads = torch.get_rng_state(), torch.get_num_threads()
         try:
             for thread in threads:
                 thread.start()
@@ -64,6 +64,7 @@ class Turns:
             raise
         finally:
             torch.set_rng_state(numbers)
+            torch.set_num_threads(own_threads)
         for thread in threads:
             thread.join()
         self._raise_what_failed()
@@ -82,6 +83,7 @@ class Turns:
     def _run(self, rank: int, function: Callable[[], Any], results: list[Any]) -> None:
         try:
             self._take_turn(rank)
+            torch.set_num_threads(1)  # as a launched rank has it; several for each would get in each other's way
             torch.default_generator.manual_seed(SEED)
             results[rank] = function()
         except BaseException as error:  # a rank may raise anything
