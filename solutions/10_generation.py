@@ -852,7 +852,7 @@ for n in runs:
     at += n + 1
 print(textwrap.fill(marked, 100))
 
-# %% [markdown] slide="slide"
+# %% [markdown]
 # And at single places: what the target wants, what the draft offers, and their overlap, which is kept. Move the slider through the text. (The twelve bytes that are common here, and all others together.)
 
 # %%
@@ -869,18 +869,19 @@ for name, each in rows.items():
     some = each[:, shown]
     panels[name] = torch.cat([some, each.sum(1, keepdim=True) - some.sum(1, keepdim=True)], 1).clamp(0, 1)
 
-# %% slide="fragment"
+# %%
 steps = ["after " + "".join(letters[i - 7 : i + 1]) for i in places]
 names = [repr(chr(byte))[1:-1].replace(" ", "space") for byte in shown.tolist()] + ["others"]
 widgets.SliderBars(steps, panels, names, "probability", name="place")
 
-# %%
+# %% slide="slide"
 some = {steps[r]: {name: each[r] for name, each in panels.items()} for r in (0, 5, 11)}
 plots.bar_grid(some);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Three of these places without a mouse. The more the first two rows are alike, the more is kept.*
-#
+
+# %% [markdown]
 # ## Several texts of different length
 #
 # Sixteen texts at once are rarely of one length. The shorter ones are **padded**, and that goes wrong in silence. Texts of 12 bytes, padded to 30: what does the model expect next? Measured in bits: how many more the next byte costs on average, if one believes this answer instead of the one for the short text alone (their Kullback–Leibler divergence).
