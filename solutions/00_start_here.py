@@ -230,6 +230,8 @@ predict.score()
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
 # | [09 Fast attention](09_fast_attention.ipynb) | 140 | the same numbers without the matrix of weights, and what a lookup costs |
 # | [10 Generation](10_generation.ipynb) | 135 | the dictionary grows by one key for each token that is written |
+# | [11 Many GPUs](11_many_gpus.ipynb) | 115 | keys and values go from machine to machine, and one sum makes many trainings one |
+# | [12 The promise reread](12_the_promise_reread.ipynb) | 20 | nothing: what was promised, beside what was shown |
 
 # %% [markdown]
 # ## In short

@@ -1026,3 +1026,5 @@ predict.score()
 # - Liu et al. 2024, [KIVI: a tuning-free asymmetric 2bit quantization for KV cache](https://arxiv.org/abs/2402.02750).
 # - Kwon et al. 2023, [Efficient memory management for large language model serving with PagedAttention](https://arxiv.org/abs/2309.06180): caches of many texts in one memory.
 # - Grattafiori et al. 2024, [The Llama 3 herd of models](https://arxiv.org/abs/2407.21783).
+#
+# Next: [11 Many GPUs](11_many_gpus.ipynb), for when one machine is not enough.
