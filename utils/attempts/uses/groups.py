@@ -103,7 +103,7 @@ def ring_attention(
 
     query, key (n, …, T/n, Dk), value (n, …, T/n, Dv), positions (n, T/n).
     """
-    ranks, part = len(query), key[0].nbytes + value[0].nbytes
+    ranks, part = len(query), key[0].nbytes + value[0].nbytes + positions[0].nbytes
     storages = Storages()  # of one rank: all do the same, and it takes time
 
     def rank(group: Any) -> Any:
@@ -112,14 +112,14 @@ def ring_attention(
             return attempt(*given, group, **{"causal": True} if causal else {})
 
     results, record = _run(rank, ranks)
-    # back home is no mistake, for the last round may be sent as the others are; and positions travel, too
-    once = max(record.sent(rank) for rank in range(ranks)) <= (ranks + 1) * part
+    # a block that goes home again in the end is no mistake of its own: the last round may be sent as the others are
+    once = max(record.sent(rank) for rank in range(ranks)) <= 2 * ranks * part
     # beside parts of keys and values it has scores, and what is on its way to a result
     all_held = ranks >= MANY and storages.most > (ranks - 1) * part
     return _by_rank(results) | {
         "what else is called": "something for all ranks at once" if record.collectives else "nothing",
         "who receives": _receivers(record, ranks),
-        "keys and values travel": "once around, or less" if once else "further than once around",
+        "keys and values travel": "once around" if once else "much further",
         "what a rank holds": "all keys and values" if all_held else "no more than a few parts",
     }
 

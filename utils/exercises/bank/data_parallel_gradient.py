@@ -140,7 +140,6 @@ mistakes = Mistakes()
 
 def averaging(parameter, group):
     dist.all_reduce(parameter.grad, op=dist.ReduceOp.AVG, group=group)
-
 def only_with_gradient(parameter):
     return parameter.grad is not None
 
@@ -202,6 +201,8 @@ mistakes.add("means_divided_twice", but(weight=lambda b, count, n: 1 / n, add=av
     "Your gradients are divided by the number of ranks twice, once by you and once by the average. And a rank with fewer examples has less of a say: what is its share?")
 mistakes.add("divided_by_all_examples", but(weight=lambda b, count, n: 1 / count),
     "Your means are divided by the number of all examples, as if they were sums. A mean times its own number of examples is a sum.")
+mistakes.add("divided_by_its_own_examples", but(weight=lambda b, count, n: 1 / b),
+    "Your means are divided by the rank's number of examples, as if they were sums. They are means already: what is a rank's share of all examples?")
 mistakes.add("sum_of_examples", but(weight=lambda b, count, n: b),
     "Your gradient is that of the sum over all examples. Divide by their number, all ranks' together.")
 mistakes.add("sum_of_examples_averaged", but(weight=lambda b, count, n: b, add=averaging),
@@ -214,7 +215,9 @@ mistakes.add("weighed_twice", but(weight=lambda b, count, n: (b / count) ** 2),
     "Your part is multiplied by the rank's share of the examples twice: once the loss, once the gradient, perhaps. Once is enough.")
 
 ALONE = "Your ranks exchange no gradients: each has that of its own examples. To average losses, parameters or copies changes no .grad: all_reduce each parameter's own."
-for name, weight in {"": each_as_it_is, "_with_a_share": share, "_divided": lambda b, count, n: 1 / n}.items():
+for name, weight in {
+    "": each_as_it_is, "_with_a_share": share, "_divided": lambda b, count, n: 1 / n, "_summed": lambda b, count, n: b,
+}.items():
     mistakes.add(f"each_alone{name}", but(weight=weight, calls=lambda group: False), ALONE)
     mistakes.add(f"each_alone{name}_and_none",
         but(weight=weight, calls=lambda group: False, takes_part=every_rank), ALONE)
@@ -242,12 +245,6 @@ def own_count_averaged(model, loss, batch, group):
     for parameter in model.parameters():
         dist.all_reduce(parameter.grad, group=group)
         parameter.grad /= len(batch[0])
-
-@mistakes.program("Your sum of gradients is divided by this rank's examples times the number of ranks, which is all examples only where every rank has as many. Count them: `all_reduce` a tensor with your number.")
-def as_many_everywhere(model, loss, batch, group):
-    in_steps(model, loss, batch, group, weight=lambda b, count, n: b)
-    for parameter in model.parameters():
-        parameter.grad /= len(batch[0]) * group.size()
 
 mistakes.add("reduced_to_rank_0",
     but(add=lambda parameter, group: dist.reduce(parameter.grad, group_dst=0, group=group)),
@@ -299,18 +296,22 @@ def count_is_none(model, loss, batch, group):
 
 @mistakes.program("Your examples are counted by `count = dist.all_reduce(count)`, which returns nothing: it changes the tensor that it is given, in place.")
 def share_of_none(model, loss, batch, group):
-    share_of_all = len(batch[0]) / dist.all_reduce(torch.tensor(len(batch[0])), group=group)
-    (loss(model, *batch) * share_of_all).backward()
+    return len(batch[0]) / dist.all_reduce(torch.tensor(len(batch[0])), group=group)
 
 @mistakes.program("Your program hands a plain number to all_reduce. Ranks exchange tensors: `torch.tensor(float(number))`.")
 def a_number_added(model, loss, batch, group):
-    count = len(batch[0])
-    dist.all_reduce(count, group=group)
+    dist.all_reduce(len(batch[0]), group=group)
 
 @mistakes.program("Only your first parameter's gradient is exchanged. Each has one: go through all of them.")
 def first_parameter_only(model, loss, batch, group):
     in_steps(model, loss, batch, group, calls=lambda group: False)
     dist.all_reduce(next(model.parameters()).grad, group=group)
+
+@mistakes.program("Your gradients are right, and the parameters are changed. Leave the step to the optimizer: what is asked for is .grad.")
+def takes_the_step(model, loss, batch, group):
+    in_steps(model, loss, batch, group)
+    for parameter in model.parameters():
+        parameter.data -= parameter.grad
 
 
 def given(examples, D, Dv, uses_extra=None, old=None, spare=False, target=True, dtype=torch.float32):

@@ -71,3 +71,43 @@ WRONG = {
     "no_rank_after_the_last": (begun(to=lambda rank, n: rank + 1), OPEN),
     "no_rank_before_the_first": (begun(source=lambda rank, n: rank - 1), OPEN),
 }  # name: a program for `exchange`, and a sentence
+
+
+# A sum over all ranks, by other ways than a ring
+
+def through_rank_0(x, group, back=True):
+    n, rank, total = group.size(), group.rank(), x.clone()
+    if rank:
+        dist.send(x, group=group, group_dst=0)
+        if back:
+            dist.recv(total, group=group, group_src=0)
+    else:
+        heard = torch.empty_like(x)
+        for other in range(1, n):
+            dist.recv(heard, group=group, group_src=other)
+            total += heard
+        for other in range(1, n) if back else ():
+            dist.send(total, group=group, group_dst=other)
+    return total
+
+def to_everybody(x, group):
+    return sum((exchange(x, group, by) for by in range(1, group.size())), x.clone())
+
+def chunks_to_their_owners(x, group):
+    n, rank = group.size(), group.rank()
+    chunks = x.chunk(n)
+    mine = sum((exchange(chunks[(rank + by) % n], group, by) for by in range(1, n)), chunks[rank])
+    sums = {(rank - by) % n: exchange(mine, group, by) if by else mine for by in range(n)}
+    return torch.cat([sums[i] for i in range(n)])
+
+def there_and_back(x, group):
+    n, rank, total, room = group.size(), group.rank(), x.clone(), torch.empty_like(x)
+    if rank:
+        dist.recv(room, group=group, group_src=rank - 1)
+        total += room
+    if rank < n - 1:
+        dist.send(total, group=group, group_dst=rank + 1)
+        dist.recv(total, group=group, group_src=rank + 1)
+    if rank:
+        dist.send(total, group=group, group_dst=rank - 1)
+    return total

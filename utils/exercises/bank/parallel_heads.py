@@ -205,6 +205,29 @@ mistakes.add("not_transposed",
     but(split=lambda x, heads: x.unflatten(-1, (heads, -1)), merge=lambda context: context.flatten(2)),
     "Your heads look at each other within a token: (B, T, heads, Dk) has tokens and heads in the wrong order. `transpose(1, 2)`.")
 
+mistakes.add("not_transposed_and_turned_back", but(split=lambda x, heads: x.unflatten(-1, (heads, -1))),
+    "Your heads look at each other within a token: (B, T, heads, Dk) has tokens and heads in the wrong order. `transpose(1, 2)`.")
+mistakes.add("merged_without_turning", but(merge=lambda context: context.flatten(2)),
+    "Your heads are merged without being turned back, so that a head's tokens stand side by side: `transpose(1, 2)` before `flatten(2)`.")
+
+def width_of(heads_of):
+    def program(x, *given):
+        def split(rows, heads):
+            width = x.size(-1) // heads_of(heads, given[-1].size())
+            return rows.view(rows.size(0), rows.size(1), heads, width).transpose(1, 2)
+
+        return in_steps(x, *given, split=split)
+
+    return program
+
+WIDTH = "Your heads are as wide as the model's width divided by a number of heads. Rows make them: they may be wider or narrower together than the model. `unflatten(-1, (heads, -1))`, or rows / heads."
+mistakes.add("width_of_the_model_over_heads", width_of(lambda heads, n: heads), WIDTH)
+mistakes.add("width_of_the_model_over_all_heads", width_of(lambda heads, n: heads * n), WIDTH)
+
+@mistakes.program("Your heads are merged into the shape of x. This rank's heads are as wide together as it has rows, which is another number: `flatten(2)`.")
+def merged_into_the_width_of_the_model(x, *given):
+    return in_steps(x, *given, merge=lambda context: context.transpose(1, 2).reshape(x.shape))
+
 def scaled(scale, axis=-1):
     def attend(query, key, value):
         return (query @ key.mT / scale(query)).softmax(axis) @ value
@@ -217,6 +240,10 @@ mistakes.add("root_of_all_rows", but(attend=scaled(lambda q: math.sqrt(q.size(1)
     "Your scores are divided by the root of all this rank's rows. The width of one head counts.")
 mistakes.add("divided_by_the_width", but(attend=scaled(lambda q: q.size(-1))),
     "Your scores are divided by a head's width. It is its square root that keeps their size.")
+mistakes.add("root_of_the_heads", but(attend=scaled(lambda q: math.sqrt(q.size(1)))),
+    "Your scores are divided by the root of the number of heads. The width of one head counts.")
+mistakes.add("softmax_over_heads", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), 1)),
+    "Your softmax runs over the heads. Each query shares out its own vote over the keys: the last axis.")
 mistakes.add("softmax_over_queries", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), -2)),
     "Your softmax runs over the queries. Each query shares out its own vote over the keys: the last axis.")
 mistakes.add("causal",

@@ -9,7 +9,14 @@ from torch import tensor
 from utils.attempts.uses import groups
 
 from ..exercise import Case, Exercise, Mistakes, normal, replacing
-from .messages import WRONG, exchange
+from .messages import (
+    WRONG,
+    chunks_to_their_owners,
+    exchange,
+    there_and_back,
+    through_rank_0,
+    to_everybody,
+)  # fmt: skip
 
 
 def ring_all_reduce(x, group):
@@ -112,9 +119,9 @@ but = replacing(in_steps)
 mistakes = Mistakes()
 
 @mistakes.program("Your whole x goes round, n - 1 times. Its n chunks are enough: each is summed on its way round, and then goes round once more.")
-def whole_copies(x, group, swap=exchange):
+def whole_copies(x, group, swap=exchange, rounds=one_less):
     total, guest = x, x
-    for _ in range(group.size() - 1):
+    for _ in range(rounds(group.size())):
         guest = swap(guest, group)
         total = total + guest
     return total
@@ -140,43 +147,6 @@ def two_ranks_alone(x, group):
 def collective(x, group):
     total = x.clone()
     dist.all_reduce(total, group=group)
-    return total
-
-def through_rank_0(x, group, back=True):
-    n, rank, total = group.size(), group.rank(), x.clone()
-    if rank:
-        dist.send(x, group=group, group_dst=0)
-        if back:
-            dist.recv(total, group=group, group_src=0)
-    else:
-        heard = torch.empty_like(x)
-        for other in range(1, n):
-            dist.recv(heard, group=group, group_src=other)
-            total += heard
-        for other in range(1, n) if back else ():
-            dist.send(total, group=group, group_dst=other)
-    return total
-
-def to_everybody(x, group):
-    return sum((exchange(x, group, by) for by in range(1, group.size())), x.clone())
-
-def chunks_to_their_owners(x, group):
-    n, rank = group.size(), group.rank()
-    chunks = x.chunk(n)
-    mine = sum((exchange(chunks[(rank + by) % n], group, by) for by in range(1, n)), chunks[rank])
-    sums = {(rank - by) % n: exchange(mine, group, by) if by else mine for by in range(n)}
-    return torch.cat([sums[i] for i in range(n)])
-
-def there_and_back(x, group):
-    n, rank, total, room = group.size(), group.rank(), x.clone(), torch.empty_like(x)
-    if rank:
-        dist.recv(room, group=group, group_src=rank - 1)
-        total += room
-    if rank < n - 1:
-        dist.send(total, group=group, group_dst=rank + 1)
-        dist.recv(total, group=group, group_src=rank + 1)
-    if rank:
-        dist.send(total, group=group, group_dst=rank - 1)
     return total
 
 mistakes.add("calls_a_collective", collective,
@@ -244,6 +214,8 @@ for name, steps in {
 
 mistakes.add("first_round_only", but(more_rounds=lambda n: 0),
     "Your result has one chunk with the sum of all ranks, the others are on their way. A second round passes the complete chunks on.")
+mistakes.add("returns_in_its_loop", but(rounds=lambda n: 1, more_rounds=lambda n: 0),
+    "Your rounds end after one step. Does your function return inside its loop?")
 mistakes.add("added_in_the_second_round", but(replace=torch.add),
     "Your second round adds what arrives. It is complete by then, and takes the place of what is there.")
 mistakes.add("second_round_only", but(rounds=lambda n: 0),
@@ -262,6 +234,8 @@ mistakes.add("mean", but(answer=lambda chunks, n, rank: torch.cat(chunks) / n),
     "Your result is the mean over the ranks. The sum is asked for.")
 mistakes.add("counted_in_twice", lambda x, group: ring_all_reduce(x, group) + x,
     "Your result has the rank's own numbers in it twice. The ring has added them already.")
+mistakes.add("whole_copies_once_too_often", functools.partial(whole_copies, rounds=lambda n: n),
+    "Your result has the rank's own numbers in it twice, since whole copies come home after n steps. And chunks are enough, each of which is summed on its way.")
 mistakes.add("own_chunk_only", but(answer=lambda chunks, n, rank: chunks[(rank + 1) % n]),
     "Your result is one chunk. Every rank returns the whole sum: `torch.cat`.")
 mistakes.add("stacked", but(answer=lambda chunks, n, rank: torch.stack(chunks)),
@@ -311,6 +285,15 @@ def one_buffer():
 def buffer_used_again(x, group):
     return in_steps(x, group, swap=one_buffer())
 
+@mistakes.program("Your chunks are counted beyond the last one, chunk n. Count modulo n: `(rank - step + 1) % n`.")
+def chunks_without_modulo(x, group):
+    n, rank, chunks = group.size(), group.rank(), list(x.chunk(group.size()))
+    for step in range(n - 1):
+        chunks[rank - step - 1] = chunks[rank - step - 1] + exchange(chunks[rank - step], group)
+    for step in range(n - 1):
+        chunks[rank - step] = exchange(chunks[rank - step + 1], group)
+    return torch.cat(chunks)
+
 @mistakes.program("Your rank 0 alone takes part, or begins, and waits for others that do nothing. All ranks run the same steps, each with its own chunks.")
 def rank_0_alone(x, group):
     return in_steps(x, group) if group.rank() == 0 else x.clone()
@@ -340,7 +323,6 @@ exercise = Exercise(
         Case("four ranks", **all_ranks(4, 12)),
         Case("five ranks", **all_ranks(5, 15)),
         Case("six ranks", **all_ranks(6, 12)),
-        Case("one rank", **all_ranks(1, 3)),
         Case("large numbers", **all_ranks(4, 16, scale=1e6)),
         Case("64-bit numbers", **all_ranks(4, 8, dtype=torch.float64)),
     ],

@@ -210,7 +210,6 @@ mistakes.add("no_largest", but(look=from_zero, merge=added),
     "Your exponentials are taken of the scores as they are, and overflow where these are large, or vanish where they are low. Each block subtracts its largest score, and a merge brings two to the common one.")
 
 # Scores, and who sees what
-
 mistakes.add("not_scaled", but(look=lambda q, k, v, mask: partial_lookup(q * q.size(-1) ** 0.5, k, v, mask)),
     "Your scores are not scaled. Divide them by the square root of the width of query and key; `partial_lookup` does.")
 mistakes.add("scaled_twice", but(look=lambda q, k, v, mask: partial_lookup(q / q.size(-1) ** 0.5, k, v, mask)),
@@ -271,7 +270,6 @@ def to_everybody(query, key, value, positions, group, causal=False):
 
 for name, (swap, sentence) in WRONG.items():
     mistakes.add(name, but(move=moved_by(swap)), sentence)
-
 for name, (move, sentence) in WRONG_MOVES.items():
     mistakes.add(name, but(move=move), sentence)
 
@@ -283,16 +281,21 @@ def parcel_cut_in_half(query, key, value, positions, group, causal=False):
     key, value = torch.cat([key, value], -1).chunk(2, -1)
     return in_steps(query, key, value, positions, group, causal, move=move)
 
-@mistakes.program("Your ranks leave the exchange out with a block that they need not look at, and others wait for it. Skip the lookup alone: what a rank does not need itself, the next one may.")
-def skips_the_exchange(query, key, value, positions, group, causal=False):
+SKIPS = "Your ranks leave the exchange out with a block that they need not look at, and others wait for it. Skip the lookup alone: what a rank does not need itself, the next one may."
+
+def skips_the_exchange(query, key, value, positions, group, causal=False, exchanges=lambda n: n):
     found, here = None, positions
-    for _ in range(group.size()):
+    for step in range(group.size()):
         if causal and here.min() > positions.max():
             continue
         part = partial_lookup(query, key, value, here <= positions[:, None] if causal else None)
         found = merge_partials(found, part) if found else part
-        key, value, here = all_three(key, value, here, group)
+        if step < exchanges(group.size()):
+            key, value, here = all_three(key, value, here, group)
     return divided(found)
+
+mistakes.add("skips_the_exchange", skips_the_exchange, SKIPS)
+mistakes.add("skips_one_of_fewer", functools.partial(skips_the_exchange, exchanges=lambda n: n - 1), SKIPS)
 
 @mistakes.program("Your rank 0 alone exchanges, or others make fewer exchanges than it does, so somebody waits for ever. All make n - 1.")
 def rank_0_alone(query, key, value, positions, group, causal=False):
@@ -328,7 +331,6 @@ exercise = Exercise(
             query=tensor([[[2.0, 0, 0, 0]]] * 2), value=tensor([[[4.0]], [[8.0]]]),
             key=tensor([[[0.0, 1, 1, 0]], [[math.log(3), 0, 0, 1]]]), positions=tensor([[0], [1]])),
         Case("two ranks", **parts(2, 4, 3, 3)),
-        Case("one rank, causal", **parts(1, 5, 3, 3, causal=True)),
         Case("two ranks, causal", **parts(2, 4, 4, 4, causal=True)),
         Case("three ranks, values narrower than keys", **parts(3, 3, 4, 2)),
         Case("three ranks, causal, in stripes", **parts(3, 4, 3, 5, order="striped", causal=True)),

@@ -70,6 +70,8 @@ mistakes.add("whole_copies_around", but(copies=lambda n: n - 1),
     "Your ranks send whole gradients to each other. In a ring they send 2 (n - 1) chunks, each 1 / n of them.")
 mistakes.add("chunks_of_n_less_one", but(copies=lambda n: 2 * n / (n + 1)),
     "Your chunks are counted one off. n ranks cut the gradients into n chunks, and each sends 2 (n - 1) of them.")
+mistakes.add("share_upside_down", but(copies=lambda n: 2 * n / (n - 1)),
+    "Your share is upside down, n / (n - 1). Each rank sends a little less than two copies, 2 (n - 1) / n, and with one rank nothing.")
 mistakes.add("two_n_chunks", but(copies=lambda n: 2 * (n + 1) / n),
     "Your chunks are counted one off. n ranks cut the gradients into n chunks, and each sends 2 (n - 1) of them.")
 mistakes.add("a_chunk_alone", but(copies=lambda n: 2 / n if n > 1 else 0.0),

@@ -61,6 +61,8 @@ WRONG_MASKS = {
         "Your queries do not see their own place, and the first one of the sequence sees nothing. Up to and including it."),
     "mask_transposed": (lambda positions, here, group, step: here[:, None] <= positions,
         "Your mask has keys as rows and queries as columns. Queries are the rows: `positions[:, None]`."),
+    "mask_transposed_and_turned_round": (lambda positions, here, group, step: positions <= here[:, None],
+        "Your mask has keys as rows and queries as columns. Queries are the rows: `positions[:, None]`."),
     "places_within_the_block":
         (lambda positions, here, group, step: torch.ones(len(here), len(here), dtype=torch.bool).tril(),
         "Your mask compares places within the block, as if each block were the whole sequence. The keys that arrive have places of their own: let these travel with them."),

@@ -91,6 +91,8 @@ mistakes.add("one_beyond_the_end_of_a_tensor",
     "Your back stretch is number 2n - r, and there is no number 2n: the last one is 2n - 1.")
 mistakes.add("within_the_half", but(back=lambda r, n: 2 * n - 2 - r),
     "Your back stretches are one too far in front: the last one of the sequence belongs to nobody, and the last rank has one twice.")
+mistakes.add("every_other_stretch", but(front=lambda r, n: 2 * r, back=lambda r, n: 2 * n - 1 - 2 * r),
+    "Your front stretches are every other one of the whole sequence. Those of rank r are the r-th from the front and the r-th from the back.")
 mistakes.add("back_first", but(join=lambda front, back: torch.cat([back, front])),
     "Your ranks have the right places, those from the back first. Put the front ones first, so that they ascend.")
 mistakes.add("back_descends", but(join=lambda front, back: torch.cat([front, back.flip(0)])),
@@ -116,6 +118,11 @@ mistakes.add("floats", but(places=lambda length: torch.arange(float(length))),
     "Your places are numbers with a decimal point. Places are whole numbers, by which a tensor can be indexed.")
 mistakes.add("32_bits", but(places=lambda length: torch.arange(length, dtype=torch.int32)),
     "Your places are whole numbers of 32 bits. PyTorch's own have 64, as `torch.arange(length)` makes them.")
+
+@mistakes.program("Your back stretches are one too far behind: that of rank 0 lies beyond the sequence. Its first place is length - (r + 1) · length / 2n.")
+def beyond_the_sequence(length, ranks):
+    r, within, size = torch.arange(ranks)[:, None], torch.arange(length // (2 * ranks)), length // (2 * ranks)
+    return torch.cat([r * size + within, length - r * size + within], 1)
 
 @mistakes.program("Your places are dealt out one by one, there and back. That is as fair, and not what is asked for: two stretches, each of neighbouring places.")
 def dealt_out_there_and_back(length, ranks):
