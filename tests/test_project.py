@@ -150,3 +150,13 @@ def test_the_contributors_page_is_short_and_names_what_there_is():
     assert page.count("\n") <= 60
     paths = re.findall(r"`((?:utils|solutions|tests)/[\w/]+(?:\.py)?)`", page)
     assert [path for path in paths if "N" not in path and not (ROOT / path).exists()] == []  # NN and NAME stand for any
+
+
+@pytest.mark.repository
+def test_links_lead_to_files_that_are_there():
+    texts = {page: page.read_text("utf-8") for page in [*ROOT.glob("*.md"), *(ROOT / "utils").rglob("*.md")]}
+    for source in (ROOT / "solutions").glob("*.py"):
+        texts[source] = "\n".join(line for line in source.read_text("utf-8").splitlines() if line.startswith("#"))
+    links = [(page, link) for page, text in texts.items() for link in re.findall(r"\]\((?!https?:|#)([^)\s#]+)", text)]
+    assert len(links) > 100
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
