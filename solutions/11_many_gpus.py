@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Many GPUs
 #
-# **115 minutes**, and 10 for what is called Further. You need [chapter 06](06_heads_and_positions.ipynb) (heads), [chapter 08](08_deep_attention_models.ipynb) (the language model) and [chapter 09](09_fast_attention.ipynb) (two halves of a lookup merged).
+# **115 minutes**, and 10 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (heads), [chapter 08](08_deep_attention_models.ipynb) (the language model) and [chapter 09](09_fast_attention.ipynb) (two halves of a lookup merged).
 #
 # After this chapter you can
 # - train one model on several processes, and show that it is the same training,
