@@ -64,7 +64,7 @@ for line in launch(hello):
 
 # %%
 predict(
-    "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own?",
+    "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own call?",
     "its own number, as it was", "an error at once, since rank 1 is missing", "nothing: it waits",
 )
 
