@@ -91,7 +91,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record. Your exercises are checked with it, and the counts below come from it.
+# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record of what was sent. Both hand on to the function what stands after it, before the group; and `processes=3` makes three ranks. Your exercises are checked with it, and the counts below come from it.
 #
 # ## Half a batch each
 #
