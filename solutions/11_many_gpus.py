@@ -267,9 +267,9 @@ except Deadlock as error:
     print("with `send` in place of `isend`:", *str(error).split("; "), sep="\n  ")
 
 # %% [markdown]
-# `isend` begins to send and returns at once, and its `wait` returns when the other side has taken it. `send` waits straight away. If all wait until the next one takes what they send, nobody comes to receive.
+# `isend` begins to send and returns at once, and its `wait` returns when the other side has taken it. `send` waits straight away. If all wait until the next one takes what they send, nobody comes to receive. `group_dst` is the rank that something goes to, and `group_src` the rank that it comes from.
 #
-# How does a ring add up? If x went round as a whole, each rank would send n − 1 copies of it. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each:
+# How does a ring add up? If x went round as a whole, each rank would send n − 1 copies of it. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each; a row shows what its steps have changed:
 #
 # | | rank 0 | rank 1 | rank 2 |
 # |---|---|---|---|
