@@ -289,7 +289,7 @@ except Deadlock as error:
 
 # %% exercise="ring_all_reduce"
 def ring_all_reduce(x, group):
-    """The sum over all ranks of x (N,), with isend and irecv to the neighbours alone. x stays as it is.
+    """The sum over all ranks of x (N,), by messages between neighbours alone. x stays as it is.
 
     N is a multiple of the number n of ranks. Each rank sends 2 (n - 1) / n times the bytes of x.
     """
