@@ -356,7 +356,7 @@ figure = widgets.RingSum({"ring": ring_all_reduce, "through rank 0": through_ran
 figure
 
 # %% [markdown]
-# *Four ranks, a panel for each step. A chunk fills up with one part for each rank whose numbers it has; after half of the steps each rank has one full chunk, and then the full ones go round.*
+# *Four ranks, step by step. Each row in a circle is a chunk. It fills up with one part for each rank whose numbers it has; after half of the steps each rank has one full chunk, and then the full ones go round.*
 #
 # ## Keys that travel
 #
