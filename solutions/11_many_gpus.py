@@ -471,6 +471,8 @@ claim("what your ring holds does not grow with the ranks", eight < 1.2 * two)
 claim("what is gathered does", held["gathered"][2] > 2 * held["gathered"][0])
 
 # %% [markdown]
+# With two ranks your ring holds more, not less: most of that is the scores of one block and their exponentials, which PyTorch's own attention does not keep as a whole (chapter 09).
+#
 # To train with it, gradients have to travel back. A message to the right becomes, on the way back, a message to the left: what the next rank did with my keys is what my keys' gradient is made of. In PyTorch that is a function with a backward pass of its own.
 
 
