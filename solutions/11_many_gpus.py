@@ -473,19 +473,19 @@ claim("what is gathered does", held["gathered"][2] > 2 * held["gathered"][0])
 # %% [markdown]
 # With two ranks your ring holds more, not less: most of that is the scores of one block and their exponentials, which PyTorch's own attention does not keep as a whole (chapter 09).
 #
-# To train with it, gradients have to travel back. A message to the right becomes, on the way back, a message to the left: what the next rank did with my keys is what my keys' gradient is made of. In PyTorch that is a function with a backward pass of its own.
+# To train with it, gradients have to travel back. A message to the right becomes, on the way back, a message to the left: what the next rank did with my keys is what my keys' gradient is made of. In PyTorch that is a function with a backward pass of its own, called by `apply` (chapter 09).
 
 
 # %%
 class Travel(torch.autograd.Function):
     @staticmethod
-    def forward(way, x, group):
-        way.group = group
+    def forward(ctx, x, group):
+        ctx.group = group
         return exchange(x, group)
 
     @staticmethod
-    def backward(way, gradient):
-        return exchange(gradient, way.group, step=-1), None
+    def backward(ctx, gradient):
+        return exchange(gradient, ctx.group, step=-1), None
 
 
 def trainable_ring(query, key, value, group):
