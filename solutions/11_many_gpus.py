@@ -550,6 +550,7 @@ zigzag = check("zigzag", zigzag)
 # %%
 from utils.processes import trace_attention
 
+# pairs: a query and a key that it sees; in each step the rank with the most of them counts
 print("pairs in step, over an equal share:      2 ranks   4 ranks   8 ranks")
 for name, order in {"in order": in_order, "zigzag": zigzag}.items():
     over = [trace_attention(ring_attention, order(256, n)).lockstep_over_ideal() for n in (2, 4, 8)]
