@@ -574,7 +574,7 @@ work
 #
 # ## Heads and states, shared out
 #
-# A *model* may be too large for one GPU. Then its weights are cut. Attention is easily cut into heads, since they meet only in W_o: the columns of W_o that belong to a head take that head's context, and the output is the *sum* over heads. So each rank has some heads, computes their part of the output, and one `all_reduce` adds the parts. This is **tensor parallelism**. The two maps after attention, `up` and `down`, are cut in the same way: the rows of one, the columns of the other.
+# A *model* may be too large for one GPU. Then its weights are cut. Attention is easily cut into heads, since they meet only in W_o: the columns of W_o that belong to a head take that head's context, and the output is the *sum* over heads. So each rank has some heads, computes their part of the output, and one `all_reduce` adds the parts. This is **tensor parallelism**. The two maps of the MLP after attention, `up` and `down`, are cut in the same way: the rows of one, the columns of the other.
 
 # %% [markdown]
 # ### Exercise 11.5 · Heads, shared out  (8 minutes, about 5 lines)
@@ -606,7 +606,7 @@ parallel_heads = check("parallel_heads", parallel_heads)
 # One all-reduce for a whole attention layer, of a tensor of the size of x: this is what tensor parallelism costs.
 
 # %% [markdown]
-# PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. With half of the columns, that makes four heads of half the width.
+# PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. Of half of the rows that makes four heads of half the width, where there should be two of the whole width. `init_device_mesh` names the ranks that share the module.
 
 
 # %%
