@@ -653,6 +653,7 @@ def states(sharded, group):
     optimizer.step()
     moments = [x for state in optimizer.state.values() for x in state.values() if x.numel() > 1]
     kinds = [model.parameters(), (x.grad for x in model.parameters()), moments]
+    # a cut tensor has this rank's part in _local_tensor
     return [sum(getattr(x, "_local_tensor", x).nbytes for x in kind) for kind in kinds]
 
 
