@@ -672,10 +672,10 @@ claim("with FSDP each of two ranks holds half of everything", all(halved))
 # ## What the wire allows
 #
 # When does one more GPU help? Two numbers decide: F, the operations a GPU does in a second, and B, the bytes that it can send in a second. Take data parallelism, with P parameters and t tokens for each GPU in a step:
-# - The way back takes 4 operations for each parameter and token: 4 P t / F seconds.
+# - The way back takes 4 operations for each parameter and token, a product and a sum for the gradient of the weight and as many for that of its input: 4 P t / F seconds.
 # - The ring sends nearly two copies of the gradient, 4 bytes a number: 8 P / B seconds.
 #
-# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations and brings 4 t D bytes: t ≥ F / B.
+# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations, half for the scores and half for the sums, and brings 4 t D bytes: t ≥ F / B.
 
 # %%
 F_GPU = 0.4 * 989e12  # operations a second
