@@ -221,10 +221,10 @@ for _ in range(300):
     optimizer.zero_grad()
     F.mse_loss(attention.soft_lookup(learned, key, value, 0.3)[0], wish).backward()
     optimizer.step()
-plots.plane(words, key, value, learned.detach()[0], temperature=0.3)
+plots.plane(words, key, value, learned.detach()[0], temperature=0.3, reach=2.1)
 best = (learned.detach()[0] @ key.mT).topk(2).indices
 print("the query went from ({:.2f}, {:.2f}) to ({:.2f}, {:.2f})".format(*start[0], *learned.detach()[0]))
 claim("to where lemon and orange answer", {words[j] for j in best} == {"lemon", "orange"})
 
 # %% [markdown]
-# *The picture of chapter 00. What has changed is who asks.*
+# *The picture of chapter 00. What has changed is who asks. The query went out beyond the keys: the longer it is, the less weight is left for the other four.*
