@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 words, key, value = data.small_dictionary()
 
 # %% [markdown]
-# This course grew from a page of text about attention in deep learning. Here it is read once more, sentence after sentence, in other words. Each stands beside the experiment that tested it. What takes a second is run again; for the rest, the chapter is named whose cells assert it.
+# This course grew from a page of text about attention in deep learning. Here it is read once more, sentence after sentence, in words of our own. Each stands beside the experiment that tested it. What takes a second is run again; for the rest, the chapter is named whose cells assert it.
 #
 # ## "Networks learn by small steps, so what they learn has to be smooth"
 #
