@@ -194,7 +194,7 @@ claim("with a residual connection none of its size is lost", left["with a residu
 # | attention brings it back, at once and at any layer | holds | 05, 07 |
 # | layer 13 needs it | where carrying is noisy, or much has to fit | 07 |
 # | the query comes from the state | holds | 05, 07 |
-# | too noisy when updating the gradients | not seen for the table: small gradients were no noisier | 07 |
+# | too noisy when updating the gradients | not seen in that chapter's task: small gradients were no noisier | 07 |
 # | catastrophic forgetting | another thing | 07 |
 
 # %% [markdown]
