@@ -45,7 +45,7 @@ text = data.source_code().train[:300_000]
 # %% [markdown]
 # A model may be too large for one GPU, or its training too long. Then many GPUs work together, and each is driven by a **process**: a running program with a memory of its own. All processes run the *same* program. Each knows its number, its **rank**, and how many there are. What one of them has, another one gets only if both ask for it: one sends, the other receives.
 #
-# `launch` runs a function of this notebook on two processes of this machine. They compute on the CPU, and they talk through `torch.distributed`, by the same calls that a thousand GPUs use. The first time, each of them has to load PyTorch.
+# `launch` runs a function of this notebook on two processes of this machine. It hands the function a `group`: the processes that belong together. The group knows this process's rank and its own size, and every call that talks to others is told which group. They compute on the CPU, and they talk through `torch.distributed`, by the same calls that a thousand GPUs use. The first time, each of them has to load PyTorch.
 
 
 # %%
@@ -64,7 +64,7 @@ for line in launch(hello):
 
 # %%
 predict(
-    "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own?",
+    "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own call?",
     "its own number, as it was", "an error at once, since rank 1 is missing", "nothing: it waits",
 )
 
@@ -91,7 +91,7 @@ predict.answer(
 )
 
 # %% [markdown]
-# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record. Your exercises are checked with it, and the counts below come from it.
+# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record of what was sent. Both hand on to the function what stands after it, before the group; and `processes=3` makes three ranks. Your exercises are checked with it, and the counts below come from it.
 #
 # ## Half a batch each
 #
@@ -267,9 +267,9 @@ except Deadlock as error:
     print("with `send` in place of `isend`:", *str(error).split("; "), sep="\n  ")
 
 # %% [markdown]
-# `isend` begins to send and returns at once, and its `wait` returns when the other side has taken it. `send` waits straight away. If all wait until the next one takes what they send, nobody comes to receive.
+# `isend` begins to send and returns at once, and its `wait` returns when the other side has taken it. `send` waits straight away. If all wait until the next one takes what they send, nobody comes to receive. `group_dst` is the rank that something goes to, and `group_src` the rank that it comes from.
 #
-# How does a ring add up? If x went round as a whole, each rank would send n − 1 copies of it. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each:
+# How does a ring add up? If x went round as a whole, each rank would send n − 1 copies of it. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each; a row shows what its steps have changed:
 #
 # | | rank 0 | rank 1 | rank 2 |
 # |---|---|---|---|
@@ -289,7 +289,7 @@ except Deadlock as error:
 
 # %% exercise="ring_all_reduce"
 def ring_all_reduce(x, group):
-    """The sum over all ranks of x (N,), with isend and irecv to the neighbours alone. x stays as it is.
+    """The sum over all ranks of x (N,), by messages between neighbours alone. x stays as it is.
 
     N is a multiple of the number n of ranks. Each rank sends 2 (n - 1) / n times the bytes of x.
     """
@@ -356,7 +356,7 @@ figure = widgets.RingSum({"ring": ring_all_reduce, "through rank 0": through_ran
 figure
 
 # %% [markdown]
-# *Four ranks, a panel for each step. A chunk fills up with one part for each rank whose numbers it has; after half of the steps each rank has one full chunk, and then the full ones go round.*
+# *Four ranks, step by step. Each row in a circle is a chunk. It fills up with one part for each rank whose numbers it has; after half of the steps each rank has one full chunk, and then the full ones go round.*
 #
 # ## Keys that travel
 #
@@ -384,7 +384,7 @@ def merge_partials(one, other):
 
 # %% [markdown]
 # ### Exercise 11.3 · Ring attention  (12 minutes, about 9 lines)
-# The sequence is cut into n parts, one for each rank. A rank keeps its queries; keys and values travel once around the ring, and what each block contributes is merged with what is there already, as in chapter 09. Three functions from above do the parts: `exchange(x, group)`; `partial_lookup(query, key, value, mask)`, which gives a block's (largest, total, sums), and −∞, 0, 0 to a query that sees none of its keys; and `merge_partials(one, other)`. `positions` says which places of the sequence this rank has. With `causal`, the places of the keys have to travel with them. No rank holds more than two parts of keys and values at a time.
+# The sequence is cut into n parts, one for each rank. A rank keeps its queries; keys and values travel once around the ring. What each block, that is one rank's keys and values, contributes is merged with what is there already, as in chapter 09. Three functions from above do the parts: `exchange(x, group)`; `partial_lookup(query, key, value, mask)`, which gives a block's (largest, total, sums), and −∞, 0, 0 to a query that sees none of its keys; and `merge_partials(one, other)`. `positions` says which places of the sequence this rank has. With `causal`, the places of the keys have to travel with them. Every rank exchanges n − 1 times, even where its own queries see nothing of a block, since the ranks after it need that block. No rank holds more than two parts of keys and values at a time.
 #
 # <details><summary>Hint 1</summary>Begin with your own block. Then exchange, look up, merge, n − 1 times. Divide once, at the end.</details>
 # <details><summary>Hint 2</summary>If <code>here</code> are the places of the keys that are here now, <code>here &lt;= positions[:, None]</code> is the mask.</details>
@@ -471,19 +471,21 @@ claim("what your ring holds does not grow with the ranks", eight < 1.2 * two)
 claim("what is gathered does", held["gathered"][2] > 2 * held["gathered"][0])
 
 # %% [markdown]
-# To train with it, gradients have to travel back. A message to the right becomes, on the way back, a message to the left: what the next rank did with my keys is what my keys' gradient is made of. In PyTorch that is a function with a backward pass of its own.
+# With two ranks your ring holds more, not less: most of that is the scores of one block and their exponentials, which PyTorch's own attention does not keep as a whole (chapter 09).
+#
+# To train with it, gradients have to travel back. A message to the right becomes, on the way back, a message to the left: what the next rank did with my keys is what my keys' gradient is made of. In PyTorch that is a function with a backward pass of its own, called by `apply` (chapter 09).
 
 
 # %%
 class Travel(torch.autograd.Function):
     @staticmethod
-    def forward(way, x, group):
-        way.group = group
+    def forward(ctx, x, group):
+        ctx.group = group
         return exchange(x, group)
 
     @staticmethod
-    def backward(way, gradient):
-        return exchange(gradient, way.group, step=-1), None
+    def backward(ctx, gradient):
+        return exchange(gradient, ctx.group, step=-1), None
 
 
 def trainable_ring(query, key, value, group):
@@ -548,6 +550,7 @@ zigzag = check("zigzag", zigzag)
 # %%
 from utils.processes import trace_attention
 
+# pairs: a query and a key that it sees; in each step the rank with the most of them counts
 print("pairs in step, over an equal share:      2 ranks   4 ranks   8 ranks")
 for name, order in {"in order": in_order, "zigzag": zigzag}.items():
     over = [trace_attention(ring_attention, order(256, n)).lockstep_over_ideal() for n in (2, 4, 8)]
@@ -571,7 +574,7 @@ work
 #
 # ## Heads and states, shared out
 #
-# A *model* may be too large for one GPU. Then its weights are cut. Attention is easily cut into heads, since they meet only in W_o: the columns of W_o that belong to a head take that head's context, and the output is the *sum* over heads. So each rank has some heads, computes their part of the output, and one `all_reduce` adds the parts. This is **tensor parallelism**. The two maps after attention, `up` and `down`, are cut in the same way: the rows of one, the columns of the other.
+# A *model* may be too large for one GPU. Then its weights are cut. Attention is easily cut into heads, since they meet only in W_o: the columns of W_o that belong to a head take that head's context, and the output is the *sum* over heads. So each rank has some heads, computes their part of the output, and one `all_reduce` adds the parts. This is **tensor parallelism**. The two maps of the MLP after attention, `up` and `down`, are cut in the same way: the rows of one, the columns of the other.
 
 # %% [markdown]
 # ### Exercise 11.5 · Heads, shared out  (8 minutes, about 5 lines)
@@ -603,7 +606,7 @@ parallel_heads = check("parallel_heads", parallel_heads)
 # One all-reduce for a whole attention layer, of a tensor of the size of x: this is what tensor parallelism costs.
 
 # %% [markdown]
-# PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. With half of the columns, that makes four heads of half the width.
+# PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. Of half of the rows that makes four heads of half the width, where there should be two of the whole width. `init_device_mesh` names the ranks that share the module.
 
 
 # %%
@@ -650,6 +653,7 @@ def states(sharded, group):
     optimizer.step()
     moments = [x for state in optimizer.state.values() for x in state.values() if x.numel() > 1]
     kinds = [model.parameters(), (x.grad for x in model.parameters()), moments]
+    # a cut tensor has this rank's part in _local_tensor
     return [sum(getattr(x, "_local_tensor", x).nbytes for x in kind) for kind in kinds]
 
 
@@ -668,10 +672,10 @@ claim("with FSDP each of two ranks holds half of everything", all(halved))
 # ## What the wire allows
 #
 # When does one more GPU help? Two numbers decide: F, the operations a GPU does in a second, and B, the bytes that it can send in a second. Take data parallelism, with P parameters and t tokens for each GPU in a step:
-# - The way back takes 4 operations for each parameter and token: 4 P t / F seconds.
+# - The way back takes 4 operations for each parameter and token, a product and a sum for the gradient of the weight and as many for that of its input: 4 P t / F seconds.
 # - The ring sends nearly two copies of the gradient, 4 bytes a number: 8 P / B seconds.
 #
-# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations and brings 4 t D bytes: t ≥ F / B.
+# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations, half for the scores and half for the sums, and brings 4 t D bytes: t ≥ F / B.
 
 # %%
 F_GPU = 0.4 * 989e12  # operations a second
@@ -681,7 +685,7 @@ for name, B in WIRES.items():
     print(f"{name:34}{2 * F_GPU / B:15,.0f}{F_GPU / B:22,.0f}")
 
 # %% [markdown]
-# These are bounds on paper. The card is an NVIDIA H200: 989 · 10¹² operations a second in bfloat16, half of the 1,979 that are published "with sparsity" (several pages repeat it; the maker's own page could not be read here). Its NVLink carries 900 GB/s both ways together ([as its maker states in MLPerf](https://github.com/mlcommons/inference_results_v4.1/blob/main/closed/NVIDIA/systems/H200-SXM-141GBx8_TRT_MaxQ.json)), so 450 one way; of these [376 to 380 were measured](https://github.com/NVIDIA/nccl/issues/1264) on its sister, the H100. An InfiniBand port of 400 Gb/s ([ConnectX-7](https://docs.nvidia.com/networking/display/ConnectX7VPI/Introduction)) is 50 GB/s. That 40 % of the operations are reached is assumed; training Llama 3 reached 38 to 43 % (Grattafiori et al. 2024, table 4).
+# These are bounds on paper. The card is an NVIDIA H200: 989 · 10¹² operations a second in bfloat16, half of the 1,979 that are published "with sparsity" (several pages repeat it; the maker's own page could not be read here). Its NVLink, the wire between the GPUs of one machine, carries 900 GB/s both ways together ([as its maker states in MLPerf](https://github.com/mlcommons/inference_results_v4.1/blob/main/closed/NVIDIA/systems/H200-SXM-141GBx8_TRT_MaxQ.json)), so 450 one way; of these [376 to 380 were measured](https://github.com/NVIDIA/nccl/issues/1264) on its sister, the H100. An InfiniBand port, for the wire between machines, of 400 Gb/s ([ConnectX-7](https://docs.nvidia.com/networking/display/ConnectX7VPI/Introduction)) is 50 GB/s. That 40 % of the operations are reached is assumed; training Llama 3 reached 38 to 43 % (Grattafiori et al. 2024, table 4).
 #
 # So within one machine with NVLink, 8 GPUs share a batch of 14,000 tokens at no cost; across machines each GPU needs nine times as many; over plain Ethernet data parallelism of this kind is hopeless.
 #

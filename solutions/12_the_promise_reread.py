@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 words, key, value = data.small_dictionary()
 
 # %% [markdown]
-# This course grew from a page of text about attention in deep learning. Here it is read once more, sentence after sentence, in other words. Each stands beside the experiment that tested it. What takes a second is run again; for the rest, the chapter is named whose cells assert it.
+# This course grew from a page of text about attention in deep learning. Here it is read once more, sentence after sentence, in words of our own. Each stands beside the experiment that tested it. What takes a second is run again; for the rest, the chapter is named whose cells assert it.
 #
 # ## "Networks learn by small steps, so what they learn has to be smooth"
 #
@@ -194,7 +194,7 @@ claim("with a residual connection none of its size is lost", left["with a residu
 # | attention brings it back, at once and at any layer | holds | 05, 07 |
 # | layer 13 needs it | where carrying is noisy, or much has to fit | 07 |
 # | the query comes from the state | holds | 05, 07 |
-# | too noisy when updating the gradients | not seen for the table: small gradients were no noisier | 07 |
+# | too noisy when updating the gradients | not seen in that chapter's task: small gradients were no noisier | 07 |
 # | catastrophic forgetting | another thing | 07 |
 
 # %% [markdown]
@@ -221,10 +221,10 @@ for _ in range(300):
     optimizer.zero_grad()
     F.mse_loss(attention.soft_lookup(learned, key, value, 0.3)[0], wish).backward()
     optimizer.step()
-plots.plane(words, key, value, learned.detach()[0], temperature=0.3)
+plots.plane(words, key, value, learned.detach()[0], temperature=0.3, reach=2.1)
 best = (learned.detach()[0] @ key.mT).topk(2).indices
 print("the query went from ({:.2f}, {:.2f}) to ({:.2f}, {:.2f})".format(*start[0], *learned.detach()[0]))
 claim("to where lemon and orange answer", {words[j] for j in best} == {"lemon", "orange"})
 
 # %% [markdown]
-# *The picture of chapter 00. What has changed is who asks.*
+# *The picture of chapter 00. What has changed is who asks. The query went out beyond the keys: the longer it is, the less weight is left for the other four.*
