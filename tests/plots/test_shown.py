@@ -41,6 +41,17 @@ def test_its_drawing_takes_the_place_of_its_bitmap_and_touches_nothing_else_of_t
     assert selectors == [".drawing + img", ".drawing *"]
 
 
+def test_no_drawing_is_clipped_by_what_another_defines():
+    """A page that hides the other, as a slide show does, would hide what is clipped by it."""
+    named = []
+    for weights in (torch.eye(3), torch.ones(3, 3) / 3):
+        drawing = shown.drawn(plots.heatmap(weights, "abc", "abc").figure)
+        used = set(re.findall(r"url\(#([^)]+)\)", drawing))
+        assert used and used <= set(re.findall(r'id="([^"]+)"', drawing))
+        named.append(used)
+    assert named[0].isdisjoint(named[1])
+
+
 def test_both_have_its_words_and_its_width(figure):
     bundle, about = shown.mimebundle(figure)
     width = round(100 * figure.get_figwidth())

@@ -6,6 +6,7 @@ notebook that is not trusted, a code host) the same HTML holds a bitmap, which t
 """
 
 import base64
+import hashlib
 import html
 import io
 import re
@@ -55,6 +56,9 @@ def drawn(figure: Figure, colours: dict[str, str] = PAGE) -> str:
     drawing = re.sub(r"scale\([^)]*\)|(\b\d+\.\d\d)\d+", lambda number: number[1] or number[0], drawing)
     for given, wanted in colours.items():
         drawing = drawing.replace(given, wanted)
+    own = hashlib.sha256(drawing.encode()).hexdigest()[:8]
+    for name in set(re.findall(r"url\(#([^)]+)\)", drawing)):  # a page clips nothing by another drawing that it hides
+        drawing = drawing.replace(name, f"{name}-{own}")
     return drawing
 
 
