@@ -149,7 +149,10 @@ def _hash(cell: NotebookNode) -> str:
 def _has_been_run(path: Path) -> bool:
     if not path.exists():
         return False
-    cells = nbformat.read(path, as_version=4).cells
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except nbformat.reader.NotJSONError:  # a merge has left its marks in it, and git has both sides
+        return False
     return any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
 
