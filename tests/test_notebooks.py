@@ -202,6 +202,15 @@ def test_somebodys_answers_are_not_overwritten(course, capsys):
     assert path.read_text() != answered
 
 
+def test_a_notebook_with_the_marks_of_a_merge_is_built_anew(course):
+    notebooks.main([], root=course)
+    path = course / "chapters" / "00_chapter.ipynb"
+    built = path.read_text()
+    path.write_text(built.replace('"cells": [', '"cells": [\n<<<<<<< HEAD', 1))
+    assert notebooks.main([], root=course) == 0
+    assert path.read_text() == built
+
+
 @pytest.mark.repository
 def test_the_projects_notebooks_are_up_to_date():
     assert notebooks.main(["--check"]) == 0
