@@ -86,8 +86,8 @@ claim("rank 0 waits for rank 1", "rank 0 waits for rank 1" in told)
 # %%
 predict.answer(
     "nothing: it waits",
-    "because it cannot know that rank 1 will never come, as long as that one lives. Such a wait for each other, "
-    "or for nobody, is called a **deadlock**.",
+    "because it cannot know that rank 1 will never come, as long as that one lives. Such a wait for each "
+    "other, or for nobody, is called a **deadlock**.",
 )
 
 # %% [markdown]
