@@ -86,12 +86,12 @@ claim("rank 0 waits for rank 1", "rank 0 waits for rank 1" in told)
 # %%
 predict.answer(
     "nothing: it waits",
-    "because it cannot know that rank 1 will never come. Such a wait for each other, or for nobody, is called "
-    "a **deadlock**.",
+    "because it cannot know that rank 1 will never come, as long as that one lives. Such a wait for each "
+    "other, or for nobody, is called a **deadlock**.",
 )
 
 # %% [markdown]
-# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record of what was sent. Both hand on to the function what stands after it, before the group; and `processes=3` makes three ranks. Your exercises are checked with it, and the counts below come from it.
+# `simulate` is `launch` without processes. The ranks take turns within this one, so nothing has to start, a deadlock is known at once, and all that is sent can be counted. It returns the results, and a record of what was sent. Both hand on to the function what stands after it, before the group; and `processes=3` makes three ranks. Your exercises are checked with it, and the counts below come from it. (Between real processes, a rank that has *ended* closes its connections, and who waits for it gets an error. One that is busy elsewhere is waited for until a time limit.)
 #
 # ## Half a batch each
 #
@@ -133,7 +133,7 @@ data_parallel_gradient = check("data_parallel_gradient", data_parallel_gradient)
 # The mean of means would weigh an example of a small part more than one of a large part. And whoever skips a parameter leaves the others waiting, or worse: they add its neighbour's gradient in its place.
 
 # %% [markdown]
-# Now train with it: chapter 08's model, made small, 20 steps of 32 texts; two ranks take 16 each. Beside it stands PyTorch's own `DistributedDataParallel` (**DDP**), which sends a gradient as soon as it is there, while the way back goes on; and three mistakes. The optimizer is the plain one of chapter 03, SGD.
+# Now train with it: chapter 08's model, made small, 20 steps of 32 texts; two ranks take 16 each. Beside it stands PyTorch's own `DistributedDataParallel` (**DDP**), which sends gradients in bundles, each as soon as it is complete, while the way back goes on (all of this small model fits into one); and three mistakes. The optimizer is the plain one of chapter 03, SGD.
 
 # %%
 predict(
@@ -222,18 +222,24 @@ plots.curves(range(1, 21), lines, "steps", "loss on the whole batch, nats");
 
 # %%
 rules = {"SGD": PLAIN, "Adam": functools.partial(torch.optim.Adam, lr=5e-3)}
-rules["Adam without its division"] = functools.partial(torch.optim.Adam, lr=2.0, eps=1.0)
-gaps = {}
+rules["Adam without its division"] = functools.partial(torch.optim.Adam, lr=1.0, eps=1.0)
+torch.manual_seed(0)
+start = nn.utils.parameters_to_vector(models.LanguageModel(256, 64, 4, 2, 64).parameters()).detach()
+gaps, moved = {}, {}
 for name, rule in rules.items():
-    alone = trained("alone", rule=rule)[0]
+    alone, end = trained("alone", rule=rule)
     added = launch(lambda rule, group: trained("added, not averaged", group, rule=rule), rule)[0][0]
-    gaps[name] = (added - alone).abs().max()
-    print(f"{name:26} added instead of averaged, the loss differs by at most {gaps[name]:.3f}")
+    gaps[name], moved[name] = (added - alone).abs().max(), (end - start).norm()
+    print(f"{name:26} added, the loss differs by up to {gaps[name]:.3f}", end="; ")
+    print(f"averaged, it ends at {alone[-1]:.2f}, {moved[name]:.1f} from the start")
+
+# %%
 claim("Adam hides the wrong sum", gaps["Adam"] < 0.1 < 0.5 < gaps["SGD"])
-claim("its division does, not its small steps or its memory", gaps["Adam without its division"] > 0.5)
+claim("its division does, not its memory", gaps["Adam without its division"] > 0.5)
+claim("nor small steps: the control goes less far", moved["Adam without its division"] < moved["Adam"])
 
 # %% [markdown]
-# Adam divides each gradient by the size that it usually has, so a factor of two falls out. The third line is the control: Adam divides by √v + ε, where √v is that size; with ε = 1, far above it, the division is nearly by 1, and all else is as before. Then the mistake shows.
+# Adam divides each gradient by the size that it usually has, so a factor of two falls out. The third line is the control: Adam divides by √v + ε, where √v is that size; with ε = 1, well above it, the division is by nearly the same number for all, so the rate is set anew, such that the loss falls at least as far. Then the mistake shows, although the steps are smaller than Adam's.
 #
 # ## A ring
 #
@@ -269,7 +275,7 @@ except Deadlock as error:
 # %% [markdown]
 # `isend` begins to send and returns at once, and its `wait` returns when the other side has taken it. `send` waits straight away. If all wait until the next one takes what they send, nobody comes to receive. `group_dst` is the rank that something goes to, and `group_src` the rank that it comes from.
 #
-# How does a ring add up? If x went round as a whole, each rank would send n − 1 copies of it. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each; a row shows what its steps have changed:
+# How does a ring add up? If every rank's x went round as a whole, each would send n − 1 copies. If one sum went round, only one wire would work at a time. So x is cut into n **chunks**, and all wires work at a time. With three ranks, and chunks a, b, c of each; a row shows what its steps have changed:
 #
 # | | rank 0 | rank 1 | rank 2 |
 # |---|---|---|---|
@@ -345,7 +351,7 @@ same = all(ring[1] == rank_0[1] for ring, rank_0 in zip(counts["ring"], counts["
 claim("and all together send the same", same)
 
 # %% [markdown]
-# So the ring wins where each rank has a wire of its own, since its busiest wire carries so little. On one machine, where all ranks share one memory, the total counts, and it is the same; do not expect the ring to be faster here. A ring has a price as well: 2 (n − 1) messages after each other, each with its delay. Libraries therefore have trees beside rings.
+# So the ring wins where each rank has a wire of its own, since its busiest wire carries so little. On one machine, where all ranks share one memory, the total counts as well, and it is the same: expect little of the ring here. A ring has a price as well: 2 (n − 1) messages after each other, each with its delay. Libraries therefore have trees beside rings.
 #
 # Follow your own program: whose numbers are in which chunk, and how much has been sent?
 
@@ -360,7 +366,7 @@ figure
 #
 # ## Keys that travel
 #
-# A long text can be too much for one GPU: not the weights, but the keys and values of all its tokens. So the *sequence* is cut, and each rank has a part of the queries, keys and values. A query still has to ask all keys. If every rank gathered them all, the cut would have saved nothing. But a lookup can be made in parts and merged (chapter 09), so the parts can come one after the other: keys and values travel once around the ring, and each rank merges what its queries find. This is **ring attention**.
+# A long text can be too much for one GPU: not the weights, but the keys and values of all its tokens. So the *sequence* is cut, and each rank has a part of the queries, keys and values. A query still has to ask all keys. If every rank gathered them all, each would hold those of the whole text again. (That can be worth it where they are small: Llama 3 was trained so, Grattafiori et al. 2024, section 3.3.2.) But a lookup can be made in parts and merged (chapter 09), so the parts can come one after the other: keys and values travel once around the ring, and each rank merges what its queries find. This is **ring attention**.
 #
 # The two functions of chapter 09 that it needs, for any number of axes in front:
 
@@ -511,7 +517,24 @@ print(f"largest difference of a gradient, two processes against one: {gap:.1e}")
 claim("the gradients of all three are those of one process", gap < 1e-12)
 
 # %% [markdown]
-# A causal mask spoils the balance. The ranks go in step, since each needs what the one before sends; so a step takes as long as the rank with the most work.
+# And what is held now?
+
+
+# %%
+def there_and_back(*part_and_group):
+    *part, _, group = part_and_group
+    trainable_ring(*(x.requires_grad_() for x in part), group).square().sum().backward()
+
+
+trained_with = [max(simulate(most_bytes, there_and_back, processes=ranks)[0]) / 1e6 for ranks in (2, 4, 8)]
+print("MB of new tensors at once, 2, 4 and 8 ranks:", [f"{mb:.1f}" for mb in trained_with])
+claim("with gradients it grows with the ranks after all", trained_with[2] > 3 * trained_with[0])
+
+# %% [markdown]
+# For the way back, PyTorch keeps every part that came by, with its weights. Ring attention as published keeps neither: on the way back keys and values go round once more, and weights are computed anew, as in chapter 09.
+
+# %% [markdown]
+# A causal mask spoils the balance. The ranks go in step, since each needs what the one before passes on; so a step takes as long as the rank with the most work.
 
 # %%
 predict(
@@ -553,16 +576,20 @@ from utils.processes import trace_attention
 # pairs: a query and a key that it sees; in each step the rank with the most of them counts
 print("pairs in step, over an equal share:      2 ranks   4 ranks   8 ranks")
 for name, order in {"in order": in_order, "zigzag": zigzag}.items():
-    over = [trace_attention(ring_attention, order(256, n)).lockstep_over_ideal() for n in (2, 4, 8)]
+    traces = [trace_attention(ring_attention, order(256, n)) for n in (2, 4, 8)]
+    over = [trace.lockstep_over_ideal() for trace in traces]
     print(f"{name:41}" + "".join(f"{each:7.3f}   " for each in over))
     if name == "in order":
         claim("in order, four ranks take three quarters longer than an equal share", 1.7 < over[1] < 1.8)
+        busiest = (4 * traces[1].pairs.sum(0).max() / traces[1].pairs.sum()).item()
+        claim("as long as the last rank would if it never waited", abs(busiest - over[1]) < 1e-6)
 claim("in zigzag, all have the same in every step", max(over) < 1.02)
 
 # %%
 predict.answer(
     "rank 3's",
-    "because its queries come last, and see nearly everything. The others wait for it in every step.",
+    "because its queries come last, and see nearly everything. In no step does another rank have more, so it "
+    "would help nothing to pass keys on early.",
 )
 
 # %%
@@ -603,7 +630,7 @@ def parallel_heads(x, W_q, W_k, W_v, W_o, bias, heads, group):
 parallel_heads = check("parallel_heads", parallel_heads)
 
 # %% [markdown] tags=["solution"]
-# One all-reduce for a whole attention layer, of a tensor of the size of x: this is what tensor parallelism costs.
+# One all-reduce for a whole attention layer, of a tensor of the size of x, and in training one more on the way back, for the gradient of x: this is what tensor parallelism costs.
 
 # %% [markdown]
 # PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. Of half of the rows that makes four heads of half the width, where there should be two of the whole width. `init_device_mesh` names the ranks that share the module.
@@ -647,6 +674,8 @@ def states(sharded, group):
 
     torch.manual_seed(0)
     model, tokens = models.LanguageModel(256, 64, 4, 2, 64), torch.randint(256, (4, 64))
+    for block in model.blocks if sharded else []:
+        fully_shard(block)
     run = fully_shard(model) if sharded else nn.parallel.DistributedDataParallel(model)
     optimizer = torch.optim.Adam(model.parameters())
     models.text_loss(run, tokens).backward()
@@ -667,7 +696,7 @@ halved = [2 * a == b for a, b in zip(held["FSDP"][0], held["DDP"][0], strict=Tru
 claim("with FSDP each of two ranks holds half of everything", all(halved))
 
 # %% [markdown]
-# With 64 ranks it is a 64th. The price is travel: parameters are sent twice in each step, beside the gradients.
+# With 64 ranks it is a 64th. The price is travel: blocks are gathered twice in each step. Gradients go half the way of an all-reduce, since nobody needs the whole sum. Together that is half as much again as in DDP (Rajbhandari et al. 2020, section 7).
 #
 # ## What the wire allows
 #
@@ -675,7 +704,7 @@ claim("with FSDP each of two ranks holds half of everything", all(halved))
 # - The way back takes 4 operations for each parameter and token, a product and a sum for the gradient of the weight and as many for that of its input: 4 P t / F seconds.
 # - The ring sends nearly two copies of the gradient, 4 bytes a number: 8 P / B seconds.
 #
-# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations, half for the scores and half for the sums, and brings 4 t D bytes: t ≥ F / B.
+# Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations, half for the scores and half for the sums, and brings 4 t D bytes: t ≥ F / B. (A causal mask in zigzag halves the operations and not the bytes, so it needs 2 F / B.)
 
 # %%
 F_GPU = 0.4 * 989e12  # operations a second
@@ -736,7 +765,7 @@ assert ended.returncode == 0, ended.stderr[-2000:]
 print(ended.stdout.strip())
 
 # %% [markdown]
-# Thirty steps were in the checkpoint, so the second attempt takes the thirty after them. Is it the training that would have been without the death? The same on two processes of this notebook, where nobody dies:
+# Thirty steps were in the checkpoint, so the second attempt takes the thirty after them. Is it the training that would have been without the death? (On GPUs it may differ in the last bits, since some of their kernels add in an order that changes.) The same on two processes of this notebook, where nobody dies:
 
 
 # %%
@@ -757,7 +786,7 @@ claim("thirty steps in the second attempt, and the same last loss, bit for bit",
 # %% [markdown]
 # The course's own models are trained in this way by one command: `torchrun --nproc-per-node 8 -m utils.training.presets large-gpu --checkpoint large.pt`, in the project's folder; with `--sharded` by FSDP. For several machines, [utils/training/README.md](../utils/training/README.md) has the script.
 #
-# **Several GPUs.** What you wrote uses `group` only, so it runs on GPUs as well: one process for each, the backend `nccl`, and tensors on the rank's own GPU. There PyTorch has ring attention as `context_parallel` (on the CPU it refuses). None of this was run here: everything above was two processes on one processor, where no time was gained, and none is claimed.
+# **Several GPUs.** What you wrote uses `group` only, so it runs on GPUs as well: one process for each, the backend `nccl`, and tensors on the rank's own GPU. There PyTorch has `context_parallel` (on the CPU it refuses), which gathers keys and values unless `set_rotate_method` lets them go round. None of this was run here: everything above was two processes on one processor, where no time was gained, and none is claimed.
 #
 # ## Further · From 1 GPU to 4,096  (10 minutes)
 #
@@ -796,11 +825,11 @@ step_seconds = check("step_seconds", step_seconds)
 GPUS = [2**i for i in range(13)]
 
 
-def speed_up(n, tokens, parameters):
+def speed_up(n, tokens, parameters, latency=5e-6):
     """Over one GPU; up to 8 in a machine by NVLink, beyond by InfiniBand, 5 µs for each hop (assumed)."""
     wire = WIRES["NVLink"] if n <= 8 else WIRES["InfiniBand, one port a GPU"]
     one = step_seconds(1, tokens, parameters, F_GPU, wire)
-    return one / step_seconds(n, tokens, parameters, F_GPU, wire, latency=5e-6)
+    return one / step_seconds(n, tokens, parameters, F_GPU, wire, latency)
 
 
 cases = {"85 M parameters, 65,536 tokens": (65_536, 85e6), "85 M parameters, 4 M tokens": (4e6, 85e6)}
@@ -810,10 +839,21 @@ for name, line in lines.items():
     print(f"{name:32}" + "".join(f"{n:>7,} ×{up:<4.0f}" for n, up in zip(GPUS[3::3], line[3::3], strict=True)))
 
 # %%
+small = lines["85 M parameters, 65,536 tokens"]
+claim("65,536 tokens: 8 GPUs are eight times as fast", small[3] > 7.99)
+claim("and 16 fewer than six times", small[4] < 6)
+gains = [
+    [speed_up(4096, *case, latency) / speed_up(512, *case, latency) for case in cases.values()]
+    for latency in (5e-6, 0)
+]
+claim("4,096 GPUs may be half as fast as 512", min(gains[0]) < 0.5)
+claim("without the hops' delay they are not slower", min(gains[1]) >= 1)
+
+# %%
 plots.curves(GPUS, lines | {"as many times as GPUs": GPUS}, "GPUs", "times as fast as one", "xy");
 
 # %% [markdown]
-# *Each line follows the straight one until travelling shows, and then turns down.* The smaller model stands for the preset `large-gpu`, with 65,536 tokens in a step: 8 GPUs are eight times as fast, and 16, on two machines, fewer than six times. Then more GPUs only help if each gets more to do: more tokens in a step (which changes the training), fewer bytes (gradients in 16 bits), or a ring within each machine and one between machines.
+# *Each line follows the straight one until travelling shows, and then bends away. The lowest falls from 8 GPUs to 16, where the wire is slower; the lower two fall again in the end, since a ring's hops grow with the GPUs.* The smaller model stands for the preset `large-gpu`, with 65,536 tokens in a step: 8 GPUs are eight times as fast, and 16, on two machines, fewer than six times. Then more GPUs help only with more tokens in a step (which changes the training), with fewer bytes (gradients in 16 bits), or with a ring within each machine and one between machines.
 
 # %%
 predict.score()
@@ -822,19 +862,19 @@ predict.score()
 # ## In short
 #
 # - All processes run one program; a call of all together waits for all. A rank that leaves it out stops everyone.
-# - Data parallelism: different rows, one sum of gradients, weighted by examples; the same training, but for rounding. Wrong sums raise no error, and Adam hides them.
+# - Data parallelism: different rows, one sum of gradients, weighted by examples; the same training, but for rounding. Wrong sums raise no error, and Adam hides a factor.
 # - In a ring each rank sends less than two copies of what is added up, however many ranks there are.
-# - Keys and values can travel, since a lookup can be merged from parts; what a rank holds does not grow with the sequence. Causal work is equal in zigzag.
+# - Keys and values can travel, since a lookup can be merged from parts; what a rank holds depends on its own part, if the way back computes anew. Causal work is equal in zigzag.
 # - Heads share out well, as long as they are split by their width. FSDP keeps a part of parameters, gradients and moments on each rank, and pays by travel.
 # - Another GPU costs nothing as long as each has 2 F / B tokens in a step.
-# - With a checkpoint and `--max-restarts` a death costs the steps since then, and no bit.
+# - With a checkpoint and `--max-restarts` a death costs the steps since then, and here not a bit.
 
 # %% [markdown]
 # ## Before you go on
 #
 # <details><summary>DDP with AdamW: somebody adds gradients instead of averaging them, and nobody notices. Why?</summary>Adam divides each gradient by its usual size, so a constant factor falls out.</details>
 # <details><summary>Both ranks use the same seed for their data. What do you get for twice the machines?</summary>The training with half the batch.</details>
-# <details><summary>Ring or rank 0: the same total of bytes. Where is the ring quicker, and where not?</summary>Where each rank has a wire of its own, the busiest wire counts, and in a ring none is busy. In one shared memory the total counts.</details>
+# <details><summary>Ring or rank 0: the same total of bytes. Where is the ring quicker, and where not?</summary>Where each rank has a wire of its own, the busiest wire counts, and in a ring none is busy. In one shared memory the total counts as well.</details>
 # <details><summary>Why does a causal ring in order waste nearly half of the time?</summary>In each step the last ranks compute, and ranks whose queries come before the keys have nothing to do; all wait for the slowest.</details>
 # <details><summary>Twice as many GPUs, the same batch, hardly faster. What would you change?</summary>The tokens for each GPU: a larger batch; or the bytes: gradients in fewer bits; or the wire.</details>
 

@@ -35,7 +35,7 @@ words, key, value = data.small_dictionary()
 #
 # ## "Networks learn by small steps, so what they learn has to be smooth"
 #
-# It holds, and it is why a lookup has to be soft (chapters 01 and 02). Move the query a little, to where it is still nearest to the same word:
+# It holds as far as they follow a slope, and it is why our lookups are soft (chapters 01 and 02; there are ways around a step, which chapter 01 names). Move the query a little, to where it is still nearest to the same word:
 
 # %%
 before_and_after = torch.tensor([[0.30, 0.9], [0.31, 0.9]])  # two queries
@@ -72,7 +72,7 @@ claim("between lemon and orange, these two have most of the weight", between and
 # %% [markdown]
 # ## "A dictionary is very fast to read"
 #
-# Python's is: it finds a key without looking at the others. An attention layer is **not** like it in this. It compares the query with every key, so a lookup takes longer, the more there is. Chapter 01 counted the first, and chapter 09 is about the second: how to move less, not how to compute less.
+# Python's is: it finds a key without looking at the others. An attention layer is **not** like it in this. It compares the query with every key, so a lookup takes longer, the more there is. Chapter 01 counted the first, and chapter 09 is about the second: how to move less. To compute less than all comparisons, it has to give up keeping every key.
 
 
 # %%
@@ -127,7 +127,7 @@ claim("learned from the task alone, all six come back", right[False] == 6)
 claim("with even weights they do not: it is choosing that helps", right[True] <= 2)
 
 # %% [markdown]
-# Chapter 03 added a surprise: random keys that never learn do as well on a small task, since values can learn around them. And it has to start soft.
+# Chapter 03 added a surprise: random keys that never learn do as well on a small task, since values can learn around them. And it learns much better from a soft start.
 #
 # "**Keys and values are parts of the input**" holds from the second half of chapter 03 on: there maps are learned, and the contents come from what is read. In chapter 05 they are the states of a sentence, in 06 the tokens themselves.
 #
@@ -147,7 +147,7 @@ claim("through the steps under 1e-8 is left", felt["last state"] < 1e-8)
 claim("through an even look over a hundredth", felt["mean of all states"] > 0.01)
 
 # %% [markdown]
-# It holds for plain networks, in how they *start*. But attention is not the only cure: an LSTM whose gate starts open feels the first steps as well (chapter 04). What it cannot do is keep a sentence that is longer than its state has room for; there Bahdanau's attention won, at the same budget and beside three controls (chapter 05).
+# It holds for plain networks, in how they *start*. But attention is not the only cure: an LSTM whose gate starts open feels the first steps as well (chapter 04). What no gate changes is the size of the state: at a given budget there was a length from which a sentence did not come through, and there Bahdanau's attention won, at the same budget and beside three controls (chapter 05).
 #
 # ## "Layer thirteen needs what the input said"
 #
@@ -172,9 +172,9 @@ claim("with a residual connection none of its size is lost", left["with a residu
 
 # %% [markdown]
 # So it holds, under conditions, and chapter 07 is about these:
-# - **A residual connection alone carries a small table** to layer 13, with every seed. Attention is needed where carrying is noisy, or where more has to be carried than one state can hold.
-# - It is *not* the vanishing gradient that loses the table, as is often said: where the gradient vanished and the signal did not, the network learned it. What loses it is a signal too small to read, and other work that tangles it.
-# - "**At any time, at once**": yes. Asked at layers 4, 8 and 13, an attention to the input found it, whatever the layers between had done.
+# - **A residual connection alone carries a small table** to layer 13, with every seed. A lookup in the input won where carrying is noisy, or where more has to be carried than one state *learned* to hold in the time (it could hold it).
+# - It is *not* the vanishing gradient that loses the table, as is often said: where the gradient vanished and the signal did not, the network learned it. What loses it is a signal too small to read, and layers that tangle it, with other work or by their kind. And something about training the lower layers stayed open.
+# - "**At any time, at once**": yes, where the query gets there. Asked at layer 13, an attention to the input found it, whatever the layers between had done. (At layers 4 and 8 plain layers did not need it, and an own query at layer 25 of 28 had about half right.)
 # - "**With a query that comes from its present state**": yes. A plain network asked for the slot that its own layers had worked out, and nobody had handed it the question.
 #
 # ## "Or it is forgotten: catastrophic forgetting"
@@ -190,11 +190,11 @@ claim("with a residual connection none of its size is lost", left["with a residu
 # | fast to read | does not hold: each lookup reads every key | 01, 09 |
 # | contents learned from the task alone | holds | 03 |
 # | keys and values are parts of the input | holds | 03, 05, 06 |
-# | far away is lost | holds for plain networks; gates and residual connections help as well | 04, 07 |
-# | attention brings it back, at once and at any layer | holds | 05, 07 |
-# | layer 13 needs it | where carrying is noisy, or much has to fit | 07 |
+# | far away is lost | holds for plain networks as they start; gates and residual connections help as well | 04, 07 |
+# | attention brings it back, at once and at any layer | holds, where the query gets there | 05, 07 |
+# | layer 13 needs it | not for a small table; it wins where carrying is noisy, or much has to fit | 07 |
 # | the query comes from the state | holds | 05, 07 |
-# | too noisy when updating the gradients | not seen in that chapter's task: small gradients were no noisier | 07 |
+# | too noisy when updating the gradients | seen above layers whose signal had vanished; a small gradient is no noisier | 07 |
 # | catastrophic forgetting | another thing | 07 |
 
 # %% [markdown]
