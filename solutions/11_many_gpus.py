@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 11 · Many GPUs
 #
 # **115 minutes**, and 10 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (heads), [chapter 08](08_deep_attention_models.ipynb) (the language model) and [chapter 09](09_fast_attention.ipynb) (two halves of a lookup merged).
@@ -42,13 +42,13 @@ from utils.processes import Deadlock, launch, simulate
 torch.set_num_threads(1)
 text = data.source_code().train[:300_000]
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # A model may be too large for one GPU, or its training too long. Then many GPUs work together, and each is driven by a **process**: a running program with a memory of its own. All processes run the *same* program. Each knows its number, its **rank**, and how many there are. What one of them has, another one gets only if both ask for it: one sends, the other receives.
 #
 # `launch` runs a function of this notebook on two processes of this machine. It hands the function a `group`: the processes that belong together. The group knows this process's rank and its own size, and every call that talks to others is told which group. They compute on the CPU, and they talk through `torch.distributed`, by the same calls that a thousand GPUs use. The first time, each of them has to load PyTorch.
 
 
-# %%
+# %% slide="fragment"
 def hello(group):
     x = torch.tensor([group.rank() + 1.0])
     had = x.item()
@@ -62,14 +62,14 @@ for line in launch(hello):
 # %% [markdown]
 # `dist.all_reduce` adds up a tensor over all ranks, in place, and leaves the sum with each of them. A call that all ranks make together is a **collective**.
 
-# %%
+# %% slide="slide"
 predict(
     "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own call?",
     "its own number, as it was", "an error at once, since rank 1 is missing", "nothing: it waits",
 )
 
 
-# %%
+# %% slide="fragment"
 def forgets(group):
     x = torch.ones(1)
     if group.rank() == 0:
@@ -83,7 +83,7 @@ except Deadlock as error:
 print(told)
 claim("rank 0 waits for rank 1", "rank 0 waits for rank 1" in told)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "nothing: it waits",
     "because it cannot know that rank 1 will never come, as long as that one lives. Such a wait for each "
@@ -99,14 +99,14 @@ predict.answer(
 #
 # By hand: rank 0 has two examples, with losses 1 and 3; rank 1 has one, with loss 5. The mean of all three is 3. But the ranks' own means are 2 and 5, and the mean of these is 3.5: the third example would count twice as much as the others. So each rank's mean is multiplied by its number of examples, and divided by the number of all: 2 · 2/3 + 5 · 1/3 = 3.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 11.1 · The gradient of all examples  (8 minutes, about 7 lines)
 # Every rank has the same model and its own part of the batch. Leave in each parameter's `.grad` the gradient of the mean loss over the examples of *all* ranks together, so that every rank takes the same step. `loss(model, *batch)` is the mean over this rank's own examples, and one rank may have more of them than another. A collective is called by all ranks, in the same order: so a parameter that this rank's loss does not use, and whose `.grad` is None after `backward`, takes part with zeros.
 #
 # <details><summary>Hint 1</summary>A mean times its number of examples is a sum. So <code>loss(model, *batch) * len(batch[0]) / count</code>, with the <code>count</code> of all ranks, is this rank's part of the whole mean, and parts are added.</details>
 # <details><summary>Hint 2</summary>All ranks together have <code>count</code> examples: put your own number into a tensor and <code>dist.all_reduce(count, group=group)</code>. It changes its tensor in place.</details>
 
-# %% exercise="data_parallel_gradient"
+# %% exercise="data_parallel_gradient" slide="fragment"
 def data_parallel_gradient(model, loss, batch, group):
     """Leave in each parameter's .grad the gradient of the mean loss over the examples of all ranks together.
 
@@ -135,7 +135,7 @@ data_parallel_gradient = check("data_parallel_gradient", data_parallel_gradient)
 # %% [markdown]
 # Now train with it: chapter 08's model, made small, 20 steps of 32 texts; two ranks take 16 each. Beside it stands PyTorch's own `DistributedDataParallel` (**DDP**), which sends gradients in bundles, each as soon as it is complete, while the way back goes on (all of this small model fits into one); and three mistakes. The optimizer is the plain one of chapter 03, SGD.
 
-# %%
+# %% slide="slide"
 predict(
     "By mistake, both ranks take the *same* half of each batch. What training comes out?",
     "the one with the whole batch",
@@ -178,7 +178,7 @@ def trained(how, group=None, rows=32, rule=PLAIN):
 # %% [markdown]
 # Eight trainings, about ten seconds.
 
-# %%
+# %% slide="slide"
 ways = ["your sum", "DDP", "the same half", "no sum at all", "added, not averaged"]
 whole, half = trained("alone")[0], trained("alone", rows=16)[0]
 double = trained("alone", rule=functools.partial(torch.optim.SGD, lr=1.0))[0]
@@ -203,24 +203,24 @@ claim("without a sum there are two models", (one - other).abs().max() > 0.01)
 claim("added: the training with the rate doubled", furthest("added, not averaged", double) < 0.05)
 claim("which is another one", furthest("added, not averaged", whole) > 0.5)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "exactly the one with half the batch",
     "because the mean of two equal gradients is that gradient. Two machines then do what one does, twice; so "
     "each rank needs other examples, which is easily forgotten when every process starts with the same seed.",
 )
 
-# %%
+# %% slide="slide"
 lines = {"alone, or with your sum": whole, "the same half": runs["the same half"][0][0]}
 lines |= {"added, not averaged": runs["added, not averaged"][0][0]}
 plots.curves(range(1, 21), lines, "steps", "loss on the whole batch, nats");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Added instead of averaged, the gradient is twice as long, so the first steps go too far. In the end it may be higher or lower, as with any other rate.*
 #
 # None of these mistakes raises an error. And with Adam, which nearly everybody uses, one of them can hardly be seen:
 
-# %%
+# %% slide="slide"
 rules = {"SGD": PLAIN, "Adam": functools.partial(torch.optim.Adam, lr=5e-3)}
 rules["Adam without its division"] = functools.partial(torch.optim.Adam, lr=1.0, eps=1.0)
 torch.manual_seed(0)
@@ -286,14 +286,14 @@ except Deadlock as error:
 #
 # In 2 · 2 steps each rank has sent four chunks, a third of x each: 4/3 of x.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 11.2 · All-reduce in a ring  (12 minutes, about 9 lines)
 # Add up a tensor over all n ranks, with messages between neighbours alone. Cut x into n chunks. In the first n − 1 steps every rank passes one chunk on and adds its own numbers to the one that comes in, so that at last each rank has one chunk whose sum is complete. In n − 1 further steps the complete chunks go round. `exchange(x, group)` sends x to the rank after and returns what the rank before has sent. Each rank sends 2 (n − 1) chunks, that is 2 (n − 1) / n times the bytes of x: the check counts.
 #
 # <details><summary>Hint 1</summary>In step s, send chunk <code>(rank - s) % n</code>. What arrives is chunk <code>(rank - s - 1) % n</code>, since that is what the rank before sends in this step.</details>
 # <details><summary>Hint 2</summary>After that rank r has the whole sum of chunk r + 1. So in step s of the second round send <code>(rank - s + 1) % n</code>, and what arrives takes the place of chunk <code>(rank - s) % n</code>.</details>
 
-# %% exercise="ring_all_reduce"
+# %% exercise="ring_all_reduce" slide="fragment"
 def ring_all_reduce(x, group):
     """The sum over all ranks of x (N,), by messages between neighbours alone. x stays as it is.
 
@@ -337,7 +337,7 @@ def copies_sent(way, ranks):
     return max(sent), sum(sent)
 
 
-# %%
+# %% slide="slide"
 ways = {"ring": ring_all_reduce, "whole copies around": whole_copies, "through rank 0": through_rank_0}
 counts = {name: [copies_sent(way, ranks) for ranks in (2, 4, 8, 16)] for name, way in ways.items()}
 print("copies of x sent by the busiest rank (by all), ranks:    2             4             8            16")
@@ -355,7 +355,7 @@ claim("and all together send the same", same)
 #
 # Follow your own program: whose numbers are in which chunk, and how much has been sent?
 
-# %%
+# %% slide="slide"
 from utils import widgets
 
 figure = widgets.RingSum({"ring": ring_all_reduce, "through rank 0": through_rank_0})
@@ -388,14 +388,14 @@ def merge_partials(one, other):
     a, b = (torch.exp(part[0] - largest.masked_fill(largest == -math.inf, 0)) for part in (one, other))
     return largest, one[1] * a + other[1] * b, one[2] * a + other[2] * b
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 11.3 · Ring attention  (12 minutes, about 9 lines)
 # The sequence is cut into n parts, one for each rank. A rank keeps its queries; keys and values travel once around the ring. What each block, that is one rank's keys and values, contributes is merged with what is there already, as in chapter 09. Three functions from above do the parts: `exchange(x, group)`; `partial_lookup(query, key, value, mask)`, which gives a block's (largest, total, sums), and −∞, 0, 0 to a query that sees none of its keys; and `merge_partials(one, other)`. `positions` says which places of the sequence this rank has. With `causal`, the places of the keys have to travel with them. Every rank exchanges n − 1 times, even where its own queries see nothing of a block, since the ranks after it need that block. No rank holds more than two parts of keys and values at a time.
 #
 # <details><summary>Hint 1</summary>Begin with your own block. Then exchange, look up, merge, n − 1 times. Divide once, at the end.</details>
 # <details><summary>Hint 2</summary>If <code>here</code> are the places of the keys that are here now, <code>here &lt;= positions[:, None]</code> is the mask.</details>
 
-# %% exercise="ring_attention"
+# %% exercise="ring_attention" slide="subslide"
 def ring_attention(query, key, value, positions, group, causal=False):
     """Context (…, T/n, Dv) of this rank's queries for keys and values of all ranks, which travel once around.
 
@@ -536,23 +536,35 @@ claim("with gradients it grows with the ranks after all", trained_with[2] > 3 * 
 # %% [markdown]
 # A causal mask spoils the balance. The ranks go in step, since each needs what the one before passes on; so a step takes as long as the rank with the most work.
 
-# %%
+# %% slide="slide"
 predict(
     "Causal, four ranks, and rank r has the r-th quarter of the text. Whose queries see the most keys?",
     "rank 0's", "rank 3's", "all the same: each has a quarter of the queries",
 )
 
-# %% [markdown]
-# The first quarter sees a quarter of the text at most, the last one all of it. Of 16 places in a row, the ranks' queries see 1+2+3+4 = 10, 26, 42 and 58 keys, 136 in all, so that each should have 34.
+# %% slide="fragment"
+quarters = in_order(16, 4)
+seen = [(torch.arange(16) <= quarter[:, None]).sum().item() for quarter in quarters]
+print("of 16 places, keys that each rank's queries see:", seen)
+claim("the last rank's queries see the most, over five times as many as the first's", seen[3] > 5 * seen[0])
 
-# %% [markdown]
+# %% slide="fragment"
+predict.answer(
+    "rank 3's",
+    "because its queries come last, and see nearly everything. In no step does another rank have more, so it "
+    "would help nothing to pass keys on early.",
+)
+
+# %% [markdown] slide="slide"
+# They are 136 in all, so that each rank should have 34.
+#
 # ### Exercise 11.4 · Zigzag  (5 minutes, about 2 lines)
 # Which places of the sequence should each rank have, so that all have the same causal work? Cut them into 2n stretches. Rank r takes the r-th from the front, whose queries see little, and the r-th from the back, whose queries see much. `length` is a multiple of 2n.
 #
 # <details><summary>Hint 1</summary><code>torch.arange(length).view(2 * ranks, -1)</code> has a stretch in each row.</details>
 # <details><summary>Hint 2</summary><code>flip(0)</code> turns the order of rows round; within a stretch the places stay in their order.</details>
 
-# %% exercise="zigzag"
+# %% exercise="zigzag" slide="fragment"
 def zigzag(length, ranks):
     """Positions (ranks, length / ranks) for equal causal work: of 2n stretches, the r-th from either end.
 
@@ -585,14 +597,7 @@ for name, order in {"in order": in_order, "zigzag": zigzag}.items():
         claim("as long as the last rank would if it never waited", abs(busiest - over[1]) < 1e-6)
 claim("in zigzag, all have the same in every step", max(over) < 1.02)
 
-# %%
-predict.answer(
-    "rank 3's",
-    "because its queries come last, and see nearly everything. In no step does another rank have more, so it "
-    "would help nothing to pass keys on early.",
-)
-
-# %%
+# %% slide="slide"
 work = widgets.RingAttention(ring_attention, {"in order": in_order, "zigzag": zigzag})
 work
 
@@ -603,14 +608,14 @@ work
 #
 # A *model* may be too large for one GPU. Then its weights are cut. Attention is easily cut into heads, since they meet only in W_o: the columns of W_o that belong to a head take that head's context, and the output is the *sum* over heads. So each rank has some heads, computes their part of the output, and one `all_reduce` adds the parts. This is **tensor parallelism**. The two maps of the MLP after attention, `up` and `down`, are cut in the same way: the rows of one, the columns of the other.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 11.5 · Heads, shared out  (8 minutes, about 5 lines)
 # Heads do not need each other until W_o. So each rank can have some of them: it has the rows of W_q, W_k and W_v that make its `heads` heads, and the columns of W_o that take them. What a rank's heads contribute to the output is then added over all ranks. Scores are divided by √Dk, where Dk is the width of *one* head. There is no mask.
 #
 # <details><summary>Hint 1</summary><code>(x @ W_q.T).unflatten(-1, (heads, -1)).transpose(1, 2)</code> is (B, heads, T, Dk); <code>context.transpose(1, 2).flatten(2)</code> puts the heads side by side again.</details>
 # <details><summary>Hint 2</summary>How often is the bias in the sum, if every rank adds it before?</details>
 
-# %% exercise="parallel_heads"
+# %% exercise="parallel_heads" slide="fragment"
 def parallel_heads(x, W_q, W_k, W_v, W_o, bias, heads, group):
     """Multi-head self-attention (B, T, D) of which this rank has `heads` heads; every rank returns the whole.
 
@@ -632,7 +637,7 @@ parallel_heads = check("parallel_heads", parallel_heads)
 # %% [markdown] tags=["solution"]
 # One all-reduce for a whole attention layer, of a tensor of the size of x, and in training one more on the way back, for the gradient of x: this is what tensor parallelism costs.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # PyTorch cuts a finished model: `parallelize_module` gives each rank half of the rows of W_q, W_k and W_v (colwise, since it thinks of them as transposed) and half of the columns of W_o. Here for chapter 08's blocks, and for a version whose attention splits by the model's *number* of heads. Of half of the rows that makes four heads of half the width, where there should be two of the whole width. `init_device_mesh` names the ranks that share the module.
 
 
@@ -657,7 +662,7 @@ def cut(attention, group):
     return ((module(x, positions) - whole).abs().max() / whole.abs().max()).item()
 
 
-# %%
+# %% slide="fragment"
 found = {attention.__name__: launch(cut, attention)[0] for attention in (models.SelfAttention, ByNumber)}
 print({name: f"{gap:.0e} of the largest number" for name, gap in found.items()})
 claim("split by the width of a head: the same function on two ranks", found["SelfAttention"] < 1e-5)
@@ -706,7 +711,7 @@ claim("with FSDP each of two ranks holds half of everything", all(halved))
 #
 # Gradients travel while the way back goes on, so travelling costs nothing as long as 8 P / B ≤ 4 P t / F. P falls out: **t ≥ 2 F / B tokens for each GPU**, whatever the model's size. For ring attention, with keys and values in 16 bits, a part of t tokens takes 4 t² D operations, half for the scores and half for the sums, and brings 4 t D bytes: t ≥ F / B. (A causal mask in zigzag halves the operations and not the bytes, so it needs 2 F / B.)
 
-# %%
+# %% slide="slide"
 F_GPU = 0.4 * 989e12  # operations a second
 WIRES = {"NVLink": 450e9, "InfiniBand, one port a GPU": 50e9, "Ethernet, 10 Gb/s": 1.25e9}  # bytes a second
 print("tokens for each GPU from which on       gradients       keys and values   travel unseen")
@@ -753,7 +758,7 @@ with from_torchrun() as ranks:
 # %% [markdown]
 # `from_torchrun` reads rank and size, which torchrun puts into the environment; `train` then takes each rank's rows of every batch. The first rank writes the checkpoint, whole or not at all. When a process is gone, torchrun ends the other, and starts both again. Some fifteen seconds.
 
-# %%
+# %% slide="slide"
 folder = Path(tempfile.mkdtemp())
 (folder / "train.py").write_text(SCRIPT)
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]  # which is torchrun
@@ -764,7 +769,7 @@ ended = subprocess.run(command, env=environment, capture_output=True, text=True,
 assert ended.returncode == 0, ended.stderr[-2000:]
 print(ended.stdout.strip())
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # Thirty steps were in the checkpoint, so the second attempt takes the thirty after them. Is it the training that would have been without the death? (On GPUs it may differ in the last bits, since some of their kernels add in an order that changes.) The same on two processes of this notebook, where nobody dies:
 
 
@@ -786,7 +791,7 @@ claim("thirty steps in the second attempt, and the same last loss, bit for bit",
 # %% [markdown]
 # The course's own models are trained in this way by one command: `torchrun --nproc-per-node 8 -m utils.training.presets large-gpu --checkpoint large.pt`, in the project's folder; with `--sharded` by FSDP. For several machines, [utils/training/README.md](../utils/training/README.md) has the script.
 #
-# **Several GPUs.** What you wrote uses `group` only, so it runs on GPUs as well: one process for each, the backend `nccl`, and tensors on the rank's own GPU. There PyTorch has `context_parallel` (on the CPU it refuses), which gathers keys and values unless `set_rotate_method` lets them go round. None of this was run here: everything above was two processes on one processor, where no time was gained, and none is claimed.
+# **Several GPUs.** What you wrote uses `group` only, so it is meant for GPUs as well: one process for each, the backend `nccl`, and every tensor that is sent on the rank's own GPU (a count, too). There PyTorch has `context_parallel` (on the CPU it refuses), which gathers keys and values unless `set_rotate_method` lets them go round. None of this was run here: everything above was two processes on one processor, where no time was gained, and none is claimed.
 #
 # ## Further · From 1 GPU to 4,096  (10 minutes)
 #

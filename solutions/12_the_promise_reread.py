@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 12 · The promise reread
 #
 # **20 minutes.** You need [chapter 07](07_layer_thirteen.ipynb), and what came before it. There is no exercise.
@@ -37,7 +37,7 @@ words, key, value = data.small_dictionary()
 #
 # It holds as far as they follow a slope, and it is why our lookups are soft (chapters 01 and 02; there are ways around a step, which chapter 01 names). Move the query a little, to where it is still nearest to the same word:
 
-# %%
+# %% slide="slide"
 before_and_after = torch.tensor([[0.30, 0.9], [0.31, 0.9]])  # two queries
 
 
@@ -54,12 +54,12 @@ claim("the nearest key's answer does not move at all", changes["nearest key"] ==
 claim("the soft lookup's answer moves with the query", changes["soft, temperature 0.3"] > 1e-3)
 claim("but hardly where it is sharp: smooth means soft enough", changes["soft, temperature 0.001"] < 1e-6)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## "An attention layer is a dictionary, differentiable, and read with a query"
 #
 # With keys that do not resemble each other, and sharp, it *is* the dictionary. With any other query it returns what the best keys hold, in proportion:
 
-# %%
+# %% slide="fragment"
 one_hot = torch.eye(6)
 exact = attention.soft_lookup(one_hot, one_hot, value, 0.01)
 claim("asked with a key of its own, it gives that key's value", torch.allclose(exact, value, atol=1e-6))
@@ -69,13 +69,13 @@ most, best = weights.topk(2)
 between = {words[j] for j in best} == {"lemon", "orange"}
 claim("between lemon and orange, these two have most of the weight", between and most.sum() > 0.5)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## "A dictionary is very fast to read"
 #
 # Python's is: it finds a key without looking at the others. An attention layer is **not** like it in this. It compares the query with every key, so a lookup takes longer, the more there is. Chapter 01 counted the first, and chapter 09 is about the second: how to move less. To compute less than all comparisons, it has to give up keeping every key.
 
 
-# %%
+# %% slide="fragment"
 class Counted(str):
     """A word that counts how often it is compared."""
 
@@ -95,13 +95,13 @@ for size in (100, 10_000):
     print(f"{size:6,} entries: a dictionary compares {Counted.compared} key, attention {scores.numel():,}")
 claim("one or two keys compared among ten thousand", Counted.compared <= 2)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## "Nobody gives it its contents: it starts at random, and the task teaches it"
 #
 # It holds, and it is the heart of chapter 03. Eight keys and values, random at first; nobody says which slot is whose. The control has the same slots, and gives all of them the same weight.
 
 
-# %%
+# %% slide="fragment"
 class Slots(nn.Module):
     def __init__(self, even):
         super().__init__()
@@ -135,7 +135,7 @@ claim("with even weights they do not: it is choosing that helps", right[True] <=
 #
 # How much does the last state of a plain recurrent network feel of an input 50 steps before? And the answer of an attention that looks at all states alike?
 
-# %%
+# %% slide="slide"
 x = torch.randn(1, 60, 8, requires_grad=True)
 states = nn.RNN(8, 32, batch_first=True)(x)[0]  # (1, 60, 32)
 felt = {"last state": states[0, -1], "mean of all states": states[0].mean(0)}
@@ -154,7 +154,7 @@ claim("through an even look over a hundredth", felt["mean of all states"] > 0.01
 # Without attention it would have to be carried through every layer between, and might get lost. The size of what differs from input to input, in chapter 07's networks before any training:
 
 
-# %%
+# %% slide="slide"
 def left_at_12(**kind):
     torch.manual_seed(0)
     network = models.DeepNetwork(4, **kind)
@@ -176,11 +176,13 @@ claim("with a residual connection none of its size is lost", left["with a residu
 # - It is *not* the vanishing gradient that loses the table, as is often said: where the gradient vanished and the signal did not, the network learned it. What loses it is a signal too small to read, and layers that tangle it, with other work or by their kind. And something about training the lower layers stayed open.
 # - "**At any time, at once**": yes, where the query gets there. Asked at layer 13, an attention to the input found it, whatever the layers between had done. (At layers 4 and 8 plain layers did not need it, and an own query at layer 25 of 28 had about half right.)
 # - "**With a query that comes from its present state**": yes. A plain network asked for the slot that its own layers had worked out, and nobody had handed it the question.
-#
+
+# %% [markdown]
 # ## "Or it is forgotten: catastrophic forgetting"
 #
 # That is another thing. What chapter 07 loses, it loses on the way through layers, within one pass. Catastrophic forgetting happens to *weights*, over training on one task after another; an attention layer's maps are weights as well, and it is not their cure. Showing old examples again was.
-#
+
+# %% [markdown] slide="slide"
 # ## The promise in one table
 #
 # | the promise | | tested in |
@@ -212,7 +214,7 @@ claim("with a residual connection none of its size is lost", left["with a residu
 #
 # Chapter 00 began with a query that somebody had placed. Now nobody does. It starts at random, and learns from one wish alone: a colour half way between lemon's and orange's.
 
-# %%
+# %% slide="slide"
 wish = (value[words.index("lemon")] + value[words.index("orange")]) / 2
 learned = torch.randn(1, 2, requires_grad=True)
 optimizer = torch.optim.Adam([learned], lr=0.05)
@@ -226,5 +228,5 @@ best = (learned.detach()[0] @ key.mT).topk(2).indices
 print("the query went from ({:.2f}, {:.2f}) to ({:.2f}, {:.2f})".format(*start[0], *learned.detach()[0]))
 claim("to where lemon and orange answer", {words[j] for j in best} == {"lemon", "orange"})
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The picture of chapter 00. What has changed is who asks. The query went out beyond the keys: the longer it is, the less weight is left for the other four.*
