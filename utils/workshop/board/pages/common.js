@@ -5,7 +5,7 @@ export const $ = (id) => document.getElementById(id);
 export function make(name, className = "", text = "") {
   const element = document.createElement(name);
   element.className = className;
-  write(element, text);
+  if (text) write(element, text);
   return element;
 }
 
@@ -57,22 +57,15 @@ export function say(parent, points) {
 }
 
 // Asks at once and every two seconds, until there is nothing more to hear: an answer is handed on, else it is said.
-export function listen(address, headers, heard) {
-  const ask = async () => {
-    try {
-      const answer = await fetch(address, { headers, cache: "no-store" });
-      const told = await answer.json();
-      if (answer.ok) {
-        heard(told);
-        write($("said"), "");
-      } else {
-        write($("said"), `The board says: ${told.refused}.`);
-        if (answer.status === 410) return;
-      }
-    } catch {
-      write($("said"), "The board does not answer. This is what it said last.");
-    }
-    setTimeout(ask, 2000);
-  };
-  ask();
+export async function listen(address, headers, heard) {
+  for (let over = false; !over; ) {
+    const [answer, told] = await fetch(address, { headers, cache: "no-store" })
+      .then(async (answer) => [answer, await answer.json()])
+      .catch(() => [null, null]);
+    if (answer?.ok) heard(told);
+    const silent = "The board does not answer. This is what it said last.";
+    write($("said"), answer === null ? silent : answer.ok ? "" : `The board says: ${told.refused}.`);
+    over = answer?.status === 410;
+    await new Promise((done) => setTimeout(done, 2000));
+  }
 }

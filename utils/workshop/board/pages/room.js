@@ -24,8 +24,7 @@ function changeLine(child, item) {
   child.querySelector("i.passed").style.width = `${(100 * item.passed) / all}%`;
   child.querySelector("i.failed").style.width = `${(100 * item.failed) / all}%`;
   write(child.querySelector(".numbers"), `${item.passed} ✓  ${item.failed} ✗  ${item.open} ○`);
-  if (item === large()) child.firstChild.setAttribute("aria-current", "true");
-  else child.firstChild.removeAttribute("aria-current");
+  child.querySelector("button").ariaCurrent = item === large() ? "true" : null;
 }
 
 function changeMistake(child, item) {
