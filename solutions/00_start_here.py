@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 00 · Start here
 #
 # **19 minutes.** You need a little Python, and to have met a PyTorch tensor once.
@@ -23,7 +23,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Attention in one picture
 #
 # Give a Python dictionary the exact key, and it gives you the key's value at once. A neural network would like to look things
@@ -34,17 +34,17 @@ torch.manual_seed(0);
 #
 # Before a result is shown, the course asks what you expect. Take a guess with a click: nothing waits for it and nothing depends on it, but a result that you have predicted stays with you longer. The next picture has six words with a key each, and a query that lies between lemon and orange.
 
-# %%
+# %% slide="slide"
 from utils.predictions import predict
 
 predict("How many of the six words get a weight above zero?", "1: the nearest", "2: lemon and orange", "all 6")
 
-# %%
+# %% slide="subslide"
 words, key, value = data.small_dictionary()
 query = torch.tensor([0.0, 0.9])
 plots.plane(words, key, value, query, temperature=0.3);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Left: six words, each with a key (its place) and a value (its colour), and a query between lemon and orange. Middle: the weight of each
 # word, rounded. Right: the answer, a colour between lemon and orange. (Chapter 02 explains `temperature`.)*
 #
@@ -57,18 +57,19 @@ claim("lemon and orange have the two largest weights", best_two == {"lemon", "or
 print(f"the smallest weight is {weights.min():.5f}, that of {words[weights.argmin()]}")
 claim("no word is left out: every weight is above zero", bool((weights > 0).all()))
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "all 6",
     "because the shares are exponentials, as chapter 02 shows, and those are above zero even for the worst "
     "match. The picture writes <.01 where two digits would show zero.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Nobody stored an entry for "between lemon and orange", and still the lookup answered. And since the answer changes smoothly when
 # the query moves, a network can *learn* to ask better, by small steps that each make it a little less wrong. (Backpropagation finds their direction.) That is the whole idea. The course takes it from here to
 # the models of today, and changes one thing at a time.
-#
+
+# %% [markdown]
 # ## Your machine
 #
 # Every chapter runs on an ordinary processor; a graphics card is not needed. Each chapter that you open has a Python process of its own, a
@@ -100,7 +101,7 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 # The times in the text were taken at about 200. At 20, a cell that is said to take ten seconds may take a minute and more: close what else is
 # running. In chapters 00 to 02 no cell takes longer than a few seconds.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## How an exercise works
 #
 # An exercise is a function or a class with its inside missing. You write the inside. The cell below it checks your code against the
@@ -114,30 +115,31 @@ print(f"{speed:.0f} billion multiplications and additions per second")
 #
 # With ○ and ✗ the chapter uses the course's version instead, so nothing is ever blocked. You can read all of it first and solve the
 # exercises later.
-#
+
+# %% [markdown]
 # Three things that a check looks at besides the result: what your code passes back in a gradient, so compute with PyTorch and not with NumPy; the tensors that it was given,
 # which should stay as they are; and that the answer is your own. PyTorch and what you wrote yourself will do, but the course's `utils` will not, because it is not
 # there when a notebook is graded, in a class say.
 #
 # Say somebody is asked to double a number, and writes this:
 
-# %%
+# %% slide="subslide"
 check("double", lambda x: x * x);
 
 # %% [markdown]
 # The check has seen this mistake before, and says so. When it has not, it shows the smallest case that fails: what went in, what should
 # have come out, and what did.
 
-# %%
+# %% slide="fragment"
 check("double", lambda x: 2 * x + 0.25);
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 0.1 · Double  (1 minute, one line)
 # Your turn: return twice x.
 #
 # <details><summary>Hint</summary><code>return</code> the answer rather than printing it, and leave the <code>x</code> that you were given as it is.</details>
 
-# %% exercise="double"
+# %% exercise="double" slide="fragment"
 def double(x):
     """Twice x, for a number or a tensor of numbers."""
     # BEGIN SOLUTION
@@ -145,7 +147,7 @@ def double(x):
     # END SOLUTION
 
 
-# %%
+# %% slide="fragment"
 double = check("double", double)
 
 # %% [markdown] tags=["solution"]
@@ -230,8 +232,10 @@ predict.score()
 # | [08 Deep attention models](08_deep_attention_models.ipynb) | 140 | lookups in layers: one writes a dictionary that the next one reads |
 # | [09 Fast attention](09_fast_attention.ipynb) | 140 | the same numbers without the matrix of weights, and what a lookup costs |
 # | [10 Generation](10_generation.ipynb) | 135 | the dictionary grows by one key for each token that is written |
+# | [11 Many GPUs](11_many_gpus.ipynb) | 115 | keys and values go from machine to machine, and one sum makes many trainings one |
+# | [12 The promise reread](12_the_promise_reread.ipynb) | 20 | nothing: what was promised, beside what was shown |
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - Attention is a lookup with a query that need not equal any key.

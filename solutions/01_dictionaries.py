@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 01 · Dictionaries
 #
 # **55 minutes**, and 18 for what is called Further. You need Python's `dict` and a first acquaintance with tensors.
@@ -24,37 +24,38 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 from utils.predictions import predict
 
 words, key, value = data.small_dictionary()
 plots.entries(words, value);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The dictionary of this course: six words, each with a value, which is a colour.*
-#
+
+# %% [markdown] slide="slide"
 # ## What a dictionary promises
 
-# %%
+# %% slide="fragment"
 colour_of = dict(zip(words, value, strict=True))
 colour_of["lemon"]  # red, green and blue, each between 0 and 1
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # A dictionary makes two promises: **each key is there once, with one value**, and **reading is fast**. And it has one limit. Ask for a key that is
 # not there, and you get an error instead of an answer:
 
-# %%
+# %% slide="fragment"
 try:
     colour_of["tangerine"]
 except KeyError as missing:
     print("KeyError:", missing)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## What fast means
 #
 # You could store the pairs in a list instead, and look through them from the front until you meet the key. How much does it matter that there are many?
 
-# %%
+# %% slide="fragment"
 predict(
     "From ten entries to a million: how much longer does a read take, in a list and in a dictionary?",
     "hardly longer, in both",
@@ -75,7 +76,7 @@ def microseconds(read, keys):
     return 1e6 * min(repeat(lambda: [read(key) for key in keys], number=1, repeat=3)) / len(keys)
 
 
-# %%
+# %% slide="subslide"
 sizes = [10, 100, 1000, 10_000, 100_000, 1_000_000]
 times = {"scan a list": [], "read a dictionary": []}
 for size in sizes:
@@ -87,7 +88,7 @@ for size in sizes:
 
 plots.curves(sizes, times, "entries", "microseconds per read", log="xy");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Once the list is long, a scan takes ten times longer whenever the list is ten times longer. The dictionary's line stays nearly flat.*
 
 # %%
@@ -96,7 +97,7 @@ print({name: f"{factor:,.0f} times as long" for name, factor in slower.items()})
 list_slower, dictionary_slower = slower.values()
 claim("the list slows down over a hundred times more", list_slower > 100 * dictionary_slower)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "tens of thousands of times as long in the list, hardly longer in the dictionary",
     "because a scan compares half of the list on average, so its time grows with the list. (Less than a "
@@ -119,7 +120,8 @@ predict.answer(
 # That is the promise kept. Now for what a dictionary cannot do. A hash scatters its keys, so that *lemon* and *lemons* end up anywhere. But a network
 # hardly ever asks twice in exactly the same way. It needs a dictionary in which **near** means something, and one that it can change by small
 # steps. Numbers have both. So let us write the lookup with numbers.
-#
+
+# %% [markdown] slide="slide"
 # ## The same lookup, as a product of matrices
 #
 # Number the words from 0. A **one-hot** vector says which word it is: zeros, and a single one in its place.
@@ -154,7 +156,7 @@ one_hot = check("one_hot", one_hot)
 # matrix product: queries (Tq, N), for N words, times keys (Tk, N), turned over to (N, Tk). (`.mT` turns a matrix over: rows become columns.) Take three entries, stored in a different order, and ask for two
 # words.
 
-# %%
+# %% slide="subslide"
 vocabulary = {word: number for number, word in enumerate(words)}
 stored = ["plum", "lemon", "cherry"]
 asked = ["lemon", "cherry"]
@@ -163,9 +165,10 @@ query_rows = one_hot(torch.tensor([vocabulary[word] for word in asked]), len(wor
 match = query_rows @ key_rows.mT  # (Tq, Tk)
 plots.heatmap(match, queries=asked, keys=stored);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Each row is a query, each column an entry, and a one says: this is it.*
-#
+
+# %% [markdown] slide="slide"
 # What is left is to fetch the values. A row of zeros with a single one in it, times the matrix of values: what is that?
 #
 # ### Exercise 1.2 · Exact lookup  (5 minutes, 1 line)
@@ -174,7 +177,7 @@ plots.heatmap(match, queries=asked, keys=stored);
 # <details><summary>Hint 1</summary>The comparisons are above. What shape does the answer have, and which product gives it?</details>
 # <details><summary>Hint 2</summary>It is the one row of values where the one stands. In shapes: (Tq, N) times (N, Tk) times (Tk, Dv).</details>
 
-# %% exercise="matrix_lookup"
+# %% exercise="matrix_lookup" slide="fragment"
 def matrix_lookup(query, key, value):
     """The value (Tq, Dv) of each one-hot query (Tq, N) among the one-hot keys (Tk, N) with value (Tk, Dv)."""
     # BEGIN SOLUTION
@@ -199,12 +202,13 @@ claim("a word that is not stored gets zeros", not fetched[vocabulary["lime"]].an
 # %% [markdown]
 # This has a price: the lookup compares *every* key, as the scan does. And it buys something: nothing in the formula asks for exact
 # keys any more. A row of `key` may hold any numbers.
-#
+
+# %% [markdown] slide="slide"
 # ## The nearest key
 #
 # So give each word a place in the plane instead of a one-hot vector, and let similar words be neighbours.
 
-# %%
+# %% slide="fragment"
 {word: tuple(round(x, 1) for x in place) for word, place in zip(words, key.tolist(), strict=True)}
 
 # %% [markdown]
@@ -216,12 +220,12 @@ claim("all keys have length one", torch.allclose(key.norm(dim=-1), torch.ones(6)
 # %% [markdown]
 # By hand, for the query (0.5, 0.9) and the key of cherry, (1, 0): 0.5 · 1 + 0.9 · 0 = 0.5. For that of blueberry, (−0.6, −0.8): −0.3 − 0.72 = −1.02, since it points the other way. Now all six:
 
-# %%
+# %% slide="subslide"
 tangerine = torch.tensor([[0.5, 0.9]])  # not in the dictionary
 scores = tangerine @ key.mT  # (1, 6)
 plots.heatmap(scores, queries=["tangerine"], keys=words);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Blue is above zero, brown below. Orange matches best, where the exact dictionary had no answer at all.*
 
 # %%
@@ -252,10 +256,10 @@ nearest_lookup = check("nearest_lookup", nearest_lookup)
 # With keys of equal length, as here, the key with the largest dot product is also the one at the smallest angle and at the smallest distance. With keys of different
 # lengths it need be neither, because a long key can win from further away. Later chapters make use of that.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Turn the query once around the circle, and see what it gets.
 
-# %%
+# %% slide="fragment"
 angles = torch.linspace(0, 360, 721)
 circle = torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], -1)  # (721, 2)
 directions = torch.atan2(key[:, 1], key[:, 0]).rad2deg() % 360
@@ -263,13 +267,13 @@ places = dict(zip(words, directions.tolist(), strict=True))
 answers = nearest_lookup(circle, key, value)  # (721, 3)
 plots.sweep(angles, {"nearest": answers}, places);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Every direction has an answer, and each answer is one of the six colours.*
 
 # %%
 claim("721 directions, six answers", len(answers.unique(dim=0)) == 6)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Which way is better?
 #
 # A network learns by slopes: it asks how its error changes when a number moves a little, and moves the number the way that the error falls. So let us measure how a result changes when a number moves.
@@ -326,10 +330,10 @@ print("errors, ahead only:", [round(error, 6) for error in ahead_only])
 claim("both ways, a tenth of the step has a hundredth of the error", both_ways[1] < both_ways[0] / 90)
 claim("ahead only, a tenth of the step has about a tenth", ahead_only[1] > ahead_only[0] / 20)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Now the lookup. Say that the network wants **lime**, and that its error, the **loss**, is the squared distance between the colour that it gets and the colour of lime. The query stands near cherry.
 
-# %%
+# %% slide="fragment"
 predict(
     "A query near cherry gets cherry and wants lime. Where does the slope of its loss send it?",
     "towards lime", "away from lime", "nowhere: the slope is zero",
@@ -348,14 +352,14 @@ def along_the_circle(angle):
     return loss(torch.stack([angle.deg2rad().cos(), angle.deg2rad().sin()]))
 
 
-# %%
+# %% slide="subslide"
 degrees = torch.linspace(0.3, 359.7, 400, dtype=torch.float64)
 losses = torch.stack([along_the_circle(angle) for angle in degrees])
 slopes = torch.stack([numerical_gradient(along_the_circle, angle) for angle in degrees])
 lines = {"loss": losses, "its slope": slopes}
 plots.curves(degrees, lines, "direction of the query (degrees)", "loss; its slope");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The loss goes down and up in steps, one for each word, and its slope is a line at zero. (The plot joins the steps; there is nothing between them.)*
 
 # %%
@@ -363,18 +367,18 @@ flat = (slopes == 0).double().mean().item()
 print(f"slope exactly zero at {flat:.1%} of the directions")
 claim("the slope is zero at more than 95 % of the directions", flat > 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "nowhere: the slope is zero",
     "because a small move of the query does not change which key is nearest, so neither the "
     "answer nor the loss changes. The query is told nothing about where lime is.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Let it try all the same: follow the slope downhill, a hundred times. The **control** is a query that follows a smooth loss instead, its
 # squared distance to lime's place, with the same slope function, the same start and the same steps. If that one arrives, the method is not to blame.
 
-# %%
+# %% slide="fragment"
 def descend(loss, start, steps=100, rate=0.1):
     query = start.clone()
     for _ in range(steps):
@@ -389,7 +393,7 @@ print("start            ", start.tolist())
 print("nearest lookup   ", through_nearest.tolist())
 print("smooth (control) ", [round(x, 4) for x in through_distance.tolist()])
 
-# %%
+# %% slide="fragment"
 claim("through the nearest lookup the query has not moved at all", torch.equal(through_nearest, start))
 arrived = torch.allclose(through_distance, key64[words.index("lime")], atol=1e-3)
 claim("with a smooth loss the same method arrives at lime", arrived)
@@ -408,17 +412,17 @@ print(f"of 20 starts {moved} moved through the nearest lookup, and {arrivals} ar
 claim("through the nearest lookup, at most one of twenty moves at all", moved <= 1)
 claim("with the smooth loss all twenty arrive", arrivals == 20)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Let us be precise about what fails. A lookup has three inputs: query, keys and values. Which of them can still learn? PyTorch computes slopes by itself: `requires_grad_` asks it to keep track of a tensor,
 # and `backward` sends the slope of a number back to everything it was computed from.
 
-# %%
+# %% slide="fragment"
 predict(
     "The answer of a nearest lookup, then `backward`: what gets a gradient?",
     "the value that was chosen, and nothing else", "the values, all six", "query, keys and values",
 )
 
-# %%
+# %% slide="subslide"
 q, k, v = (tensor.clone().requires_grad_() for tensor in (tangerine, key, value))
 answer = nearest_lookup(q, k, v)
 answer.sum().backward()
@@ -426,7 +430,7 @@ claim("a gradient reaches the value that was chosen", bool(v.grad[words.index("o
 claim("none reaches the values that were not chosen", int(v.grad.any(-1).sum()) == 1)
 claim("none reaches the query or the keys", q.grad is None and k.grad is None)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "the value that was chosen, and nothing else",
     "because the answer is that value, copied. Query and keys only decide which one, and a "
@@ -571,7 +575,7 @@ predict.answer(
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - A dictionary promises a unique key, one value, and a read whose time does not grow; a hash makes it so.

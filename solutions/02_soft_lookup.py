@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 02 · Soft lookup
 #
 # **105 minutes**, and 43 for what is called Further. You need [chapter 01](01_dictionaries.ipynb), or its last idea: a lookup that picks the nearest key has no slope.
@@ -23,7 +23,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 torch.set_num_threads(1)  # for tensors as small as these, more threads only get in each other's way
 words, key, value = data.small_dictionary()
 angles = torch.linspace(0, 360, 721)
@@ -34,10 +34,11 @@ nearest = value[(circle @ key.mT).argmax(-1)]
 soft = (circle @ key.mT / 0.15).softmax(-1) @ value
 plots.sweep(angles, {"nearest": nearest, "soft": soft}, places);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A query goes once around the circle. Above, the best key alone answers, in six jumps. Below, every key answers in proportion to its
 # match, and the colour flows. This chapter builds the second row.*
-#
+
+# %% [markdown] slide="slide"
 # ## From the best key to every key
 #
 # The nearest lookup asked *which* key matches best and forgot all the others. That question has a sharp edge: move the query a hair past
@@ -45,7 +46,7 @@ plots.sweep(angles, {"nearest": nearest, "soft": soft}, places);
 #
 # So ask a softer question: **how much** does each key match? Then let every value speak, as loudly as its key matched.
 
-# %%
+# %% slide="fragment"
 query = torch.tensor([0.9, 0.3])
 scores = key @ query  # (Tk,)
 {word: round(score, 2) for word, score in zip(words, scores.tolist(), strict=True)}
@@ -57,7 +58,7 @@ scores = key @ query  # (Tk,)
 # Before you run the cell that does it, say what you expect: if you do, you notice when it does not happen. Choose with the mouse, or with
 # Tab and the arrow keys. Nothing waits for your choice, and only you see it. Your predictions are counted at the end of the chapter.
 
-# %%
+# %% slide="slide"
 from utils.predictions import predict
 
 predict(
@@ -65,14 +66,14 @@ predict(
     "none", "a small one", "a negative one",
 )
 
-# %%
+# %% slide="subslide"
 weights = torch.exp(scores) / torch.exp(scores).sum()
 plots.bars(weights, words, value);
 
 # %%
 claim("every word has a share, also those with a negative score", (weights > 0).all())
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "a small one",
     "because the exponential of any number is above zero, and that of the lowest score is the smallest.",
@@ -104,7 +105,8 @@ predict.answer(
 # everything it touches becomes `nan` too.
 #
 # Exponentials divided by their sum are called the **softmax** of the scores.
-#
+
+# %% [markdown] slide="slide"
 # ### Exercise 2.1 · Softmax  (6 minutes, about 2 lines)
 # Turn scores into weights that are positive and sum to one along `dim`, for scores of any size. One among them may be minus infinity (soon you
 # will hide keys in this way): its weight is zero.
@@ -113,7 +115,7 @@ predict.answer(
 # <details><summary>Hint 2</summary>Nothing: it multiplies numerator and denominator alike. So choose the number that makes the largest exponential <code>exp(0)</code>.</details>
 # <details><summary>Hint 3</summary><code>scores.amax(dim, keepdim=True)</code> keeps the axis, so that it can be subtracted.</details>
 
-# %% exercise="softmax"
+# %% exercise="softmax" slide="fragment"
 def softmax(scores, dim=-1):
     """Weights of the shape of scores: positive, summing to 1 along dim, for scores of any size.
 
@@ -138,34 +140,35 @@ safe = softmax(1000 * scores)
 claim("scores in the hundreds no longer break the weights", torch.isfinite(safe).all())
 claim("for small scores the weights are what they were", torch.allclose(softmax(scores), weights))
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Temperature: how sharp is the question?
 #
 # The scores decide which word leads; by how much is up to us. Divide them by a **temperature** before the softmax.
 
-# %%
+# %% slide="fragment"
 predict(
     "How many words get more than a hundredth of the vote at temperature 0.01, and how many at 100?",
     "all, then one", "one, then all", "all, both times",
 )
 
-# %%
+# %% slide="subslide"
 plots.weights_by_temperature(key, query, [0.01, 0.1, 1, 10, 100], words, value);
 
 # %%
 heard = {T: (softmax(scores / T) > 0.01).sum().item() for T in [0.01, 100]}
 claim("at temperature 0.01 one word gets more than a hundredth, at 100 all six do", heard == {0.01: 1, 100: 6})
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "one, then all",
     "because dividing by 0.01 turns orange's gap of 0.12 to cherry into 12, and $e^{-12}$ is six millionths. "
     "Dividing by 100 makes every gap tiny.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Left, one word has all the weight. Right, all six have the same, and the query makes no difference any more.*
-#
+
+# %% [markdown] slide="slide"
 # That is all there is to a soft lookup: scores, temperature, softmax, and the weighted sum of the values, which is called the **context**,
 #
 # $$c_i = \sum_j \alpha_{ij}\, v_j, \qquad \alpha_{ij} = \frac{\exp(q_i \cdot k_j / T)}{\sum_{j'} \exp(q_i \cdot k_{j'} / T)}.$$
@@ -177,13 +180,14 @@ hand_weights = torch.tensor([3.0, 1.0]) / (3 + 1)
 hand_values = torch.tensor([[10.0], [20.0]])
 hand_weights @ hand_values  # three quarters of 10 and one quarter of 20
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### A mask: who may be asked
 #
 # Often some keys must not be seen: they only fill up a batch to equal lengths (*padding*), or they come later in a text that is still to be written.
 # A boolean **mask** says so, and in this course **True means may attend**. A hidden key gets the weight zero, and the others share the
 # whole vote. A query that may attend to *nothing* gets zeros, because nothing was found.
-#
+
+# %% [markdown]
 # ### Exercise 2.2 · Soft lookup  (20 minutes, about 6 lines)
 # Queries, keys and values may have batch axes in front, any number of them. `mask` is (…, Tq, Tk) or None; one without batch axes holds for the whole
 # batch. Scores may be of any size, so a hidden key has to lose against *every* number. No `nan` may arise, neither in the context nor in the
@@ -218,12 +222,12 @@ soft_lookup = check("soft_lookup", soft_lookup)
 # The rows with nothing to see get harmless scores *before* the softmax and zeros *after* it. That way `nan` never arises, neither on the
 # way forward nor on the way back. Hiding keys after the softmax would leave weights that no longer sum to one.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## At temperature zero it is the nearest lookup
 #
 # Colour every point of the plane with what a query there would get.
 
-# %%
+# %% slide="fragment"
 def nearest_lookup(query, key, value):
     """For each query, the value of the key with the largest dot product: chapter 01."""
     return value[(query @ key.mT).argmax(-1)]
@@ -234,7 +238,7 @@ for temperature in [0.005, 0.3, 2, 100]:
     lookups[f"temperature {temperature:g}"] = lambda query, T=temperature: soft_lookup(query, key, value, T)
 plots.colour_fields(lookups, words, key);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *From left to right the borders dissolve. At temperature 0.005 the soft lookup is the nearest one, except right at the borders; at 100
 # every query gets the same mean colour.*
 
@@ -252,13 +256,14 @@ claim("a stored key, asked for in the cold, returns its own value", torch.allclo
 # %% [markdown]
 # Why not all of the queries? Some happened to stand where two keys nearly tie; there, even a cold lookup blends. Only exactly at a tie do
 # the two differ at every temperature.
-#
+
+# %% [markdown] slide="slide"
 # ### Try it yourself
 #
 # Drag the query. Or click into the plane and use the arrow keys (with Shift in larger steps). The slider is the temperature. Watch the
 # weights, and the colour.
 
-# %%
+# %% slide="fragment"
 from utils import widgets
 
 figure = widgets.SoftLookup(words, key, value, query=(0.2, 1.0), temperature=0.3)
@@ -304,16 +309,16 @@ predict.answer(
     "because only $q \\cdot k / T$ counts, and each of the two doubles it.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Now there is a slope
 #
 # In chapter 01 a query that wanted *lime* stood near cherry and did not move: the loss around it was flat. The same start and the same goal,
 # now through the soft lookup, with a larger rate and more steps. PyTorch finds the slopes this time.
 
-# %%
+# %% slide="fragment"
 predict("At which temperature does the query find its way to lime?", "at 0.3", "at 0.01", "at both")
 
-# %%
+# %% slide="subslide"
 lime = value[words.index("lime")]
 
 
@@ -332,11 +337,11 @@ walks = {temperature: descend(temperature) for temperature in [0.3, 0.05, 0.01]}
 losses = {f"temperature {temperature}": losses for temperature, (losses, _) in walks.items()}
 plots.curves(range(300), losses, "step", "loss");
 
-# %% [markdown]
+# %% [markdown] slide="subslide"
 # *At temperature 0.3 the query walks to lime, and past its place, since a longer query is a sharper question. At 0.01 it stands still, as
 # it did in chapter 01: the lookup is soft in name only. At 0.05 it leaves cherry and stops at orange, the next key on its way.*
 
-# %%
+# %% slide="fragment"
 (warm_losses, warm_query), (_, between_query), (cold_losses, _) = walks.values()
 best = [words[(key @ query).argmax()] for query in (warm_query, between_query)]
 print(f"at 0.3 the query went from [1.0, 0.1] to {[round(x, 2) for x in warm_query.tolist()]}")
@@ -363,7 +368,7 @@ claim("a rate a million times as large does not move the query at 0.01", stands)
 claim("there the other keys have less than a billionth of the vote", left[0.01] < 1e-9)
 claim("at 0.3 they have over a tenth", left[0.3] > 0.1)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "at 0.3",
     "because at 0.01 cherry has all the weight but a trace, so the slope is too small to move the query at any "
@@ -478,7 +483,7 @@ predict.answer(
     "large temperature.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## The same formula in 1964
 #
 # You have examples, points $x_i$ with measured values $y_i$, and want a guess at a new point $x$. Nadaraya and
@@ -561,12 +566,12 @@ plots.curves(widths, errors, "width of the kernel", "mean squared error", log="x
 # *When each example votes for itself, the narrowest kernel wins, with almost no error: that measures memory, not prediction. With one left
 # out the error has its minimum in between.*
 
-# %%
+# %% slide="subslide"
 width = widths[left_out.argmin()].item()
 guesses = {f"width {w:.2g}": kernel_regression(x, x_train, y_train, w) for w in [0.02, width, 2]}
 plots.regression(x_train, y_train, x, guesses, truth(x));
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Left, every example is believed: the nearest one answers. Right, all are averaged. In the middle, the width that leaving one out has chosen.*
 
 # %%
@@ -698,13 +703,13 @@ linear_memory = check("linear_memory", linear_memory)
 # You have met this product: `query @ (key.mT @ value)` is `(query @ key.mT) @ value` with the brackets moved. A linear memory is the soft lookup
 # *without the softmax*; so the pairs need not be kept, and reading costs the same however many there were.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # A contest. Store N random keys of length one, each with a value of 32 random signs. Then ask for each with a noisy key (noise of 0.3 times its
 # length), and count a read as right only if all 32 signs are correct. Three *readers* compete, three ways to get the value back: the soft lookup, the
 # linear memory, and a better matrix, fitted to all clean keys at once by *least squares* (`pinv`, the pseudo-inverse). The soft lookup
 # enters at three temperatures: the two at which you walked to lime, or did not, and one between.
 
-# %%
+# %% slide="fragment"
 predict(
     "Keys of 16 numbers: at which temperatures does the soft lookup read more than nine tenths of 1024 pairs?",
     "at 0.01 only", "at 0.01 and at 0.1", "at all three",
@@ -734,7 +739,7 @@ def recall(reader, pairs, width, seeds=5, stored=stored_pairs, **options):
     return torch.stack(shares)
 
 
-# %%
+# %% slide="subslide"
 def at(temperature):
     return lambda query, key, value: soft_lookup(query, key, value, temperature)
 
@@ -777,7 +782,7 @@ print({T: f"{size:.0e}" for T, size in slope_at.items()})
 claim("at 0.1 and 0.3 the context moves with the query", min(slope_at[0.1], slope_at[0.3]) > 0.5)
 claim("at 0.01 it moves less than a thousandth as much", slope_at[0.01] < 1e-3 * slope_at[0.1])
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "at 0.01 and at 0.1",
     "because with keys of 16 numbers 0.1 is cold enough for the right key to win. At 0.3 the many keys that "
@@ -1150,7 +1155,7 @@ claim("a square takes the opposite for a match", weights_of["square"][0][2] > 0.
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - Softmax turns scores into shares of one vote; subtract the maximum, or large scores give `nan`.

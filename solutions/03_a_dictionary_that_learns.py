@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 03 · A dictionary that learns
 #
 # **89 minutes**, and 9 for what is called Further. You need [chapter 02](02_soft_lookup.ipynb): the soft lookup, and why its slope lives where the softmax is soft.
@@ -23,7 +23,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 import copy
 
 from torch import nn
@@ -36,10 +36,11 @@ places, colours, plane = tasks.places, tasks.colours[0], tasks.plane[0]
 key, value = torch.randn(SLOTS, WIDTH), 0.1 * torch.randn(SLOTS, 3)
 plots.keys_in_plane({"24 slots before training": (key @ plane, value)}, places, colours);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Eight places ask for eight colours (rings). Twenty-four slots (dots), as you will train them below, start with random keys, all of them inside the rings here, and with values that are nearly black. Nobody will ever tell a slot what to hold: the only message it gets is how wrong
 # the answer was. Further down you drag a slider and watch where the slots go.*
-#
+
+# %% [markdown] slide="slide"
 # ## Nobody fills it in
 #
 # So far somebody chose the keys and values. In a network nobody does. The dictionary starts as random numbers, the network asks, the answer is
@@ -58,7 +59,8 @@ plots.entries(words, answer.abs());
 #
 # The scores are divided by √2, the root of the width of a query: a sum of d products of standard normal numbers has a standard deviation of √d, so dividing by it keeps the scores
 # at most near 1 and the softmax soft at the start. (Chapter 06 has more on this.)
-#
+
+# %% [markdown] slide="slide"
 # ### Exercise 3.1 · A dictionary of parameters  (10 minutes, about 5 lines)
 # `nn.Parameter(tensor)` marks a tensor as one to be learned. Two of them, and the lookup you know, scaled by √d_query. Draw their numbers anew for every dictionary that is built, and leave the seed to whoever builds it.
 #
@@ -66,7 +68,7 @@ plots.entries(words, answer.abs());
 # <details><summary>Hint 2</summary>In <code>forward</code> a query row meets every key: <code>query @ self.key.mT</code> is (B, slots).</details>
 # <details><summary>Hint 3</summary><code>torch.softmax(scores, -1)</code> is chapter 02's softmax.</details>
 
-# %% exercise="SoftDictionary"
+# %% exercise="SoftDictionary" slide="fragment"
 class SoftDictionary(nn.Module):
     """A dictionary of `slots` keys and values that are learned.
 
@@ -120,10 +122,10 @@ def train_step(model, optimizer, query, target):
 # %%
 train_step = check("train_step", train_step)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Train eight slots on the six words, 400 steps.
 
-# %%
+# %% slide="fragment"
 from utils.predictions import predict
 
 predict(
@@ -138,11 +140,11 @@ untrained = copy.deepcopy(dictionary)
 losses = [train_step(dictionary, optimizer, place, colour) for _ in range(400)]
 plots.curves(range(400), {"eight slots, six words": losses}, "step", "loss", log="y");
 
-# %%
+# %% slide="subslide"
 fields = {"at the start": untrained, "after 400 steps": dictionary}
 plots.colour_fields(fields, words, place);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *What each point of the plane gets. Left, near-black everywhere. Right, around each word its own colour, and between two words a colour between theirs. (The rings are the words that ask, not the slots.)*
 
 # %%
@@ -164,23 +166,23 @@ for name, shown in {"lemon": lemon, "half way": half_way, "orange": orange}.item
 from_middle, apart = (half_way - (lemon + orange) / 2).norm(), (lemon - orange).norm()
 claim("half way it is nearer to the middle of the two colours than they are", from_middle < apart / 2)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "a colour between theirs",
     "because the scores change smoothly with the query, and the slots that answer for lemon and for orange "
     "share the vote.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Now the control. Leave the keys as random as they are, and learn the values only.
 
-# %%
+# %% slide="fragment"
 predict(
     "With keys that never learn, how many of the six colours come out right?",
     "none of the six", "about half of them", "all six of them",
 )
 
-# %%
+# %% slide="fragment"
 frozen = SoftDictionary(8, 2, 3)
 frozen.key.requires_grad_(False)
 optimizer = torch.optim.Adam([frozen.value], lr=0.05)
@@ -189,7 +191,7 @@ right_too = nearest(frozen(place), colour) == torch.arange(6)
 print(f"{right_too.sum()} of 6 right")
 claim("with random keys that never learn, all six colours come out right as well", right_too.all())
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "all six of them",
     "because random keys tell six words apart already, and the right values do the rest.",
@@ -197,13 +199,14 @@ predict.answer(
 
 # %% [markdown]
 # So here learned keys were *not needed*: with random keys as many colours are right, though less exactly. If we stopped here, we would have shown nothing about keys.
-#
+
+# %% [markdown] slide="slide"
 # ## When most of the numbers do not matter
 #
 # What a network knows at one moment is a row of numbers, its **state** (chapter 04 builds one). It holds many things, and a lookup needs few of them. So make it harder: the query is a state of 16 numbers. In a plane of two
 # directions, which nobody knows, it stands near one of eight **places**, and each place wants its colour. The other 14 directions are noise.
 
-# %%
+# %% slide="fragment"
 states, wanted, asked = tasks.draw(200, torch.Generator().manual_seed(1))  # one task for each of five seeds
 print("states", tuple(states.shape), "  colours wanted", tuple(wanted.shape))
 print("one state:", [round(x, 1) for x in states[0, 0].tolist()], f"  near place {asked[0, 0]}")
@@ -278,14 +281,14 @@ class QueryMapLearned(nn.Module):
         return self.dictionary(query @ self.W_q)
 
 
-# %%
+# %% slide="slide"
 predict(
     "A: keys and values learned. B: random keys, values learned. C: as A, but all slots start alike. "
     "D: as B, with a learned map before the keys. Chance is 1/8: which get over 60 % right?",
     "A alone", "A and B", "A and D", "A, B and D",
 )
 
-# %%
+# %% slide="subslide"
 builds = {
     "A: keys and values learned": learned,
     "B: random keys, values learned": keys_fixed,
@@ -295,7 +298,7 @@ builds = {
 accuracy = {name: learn(name, build)[1] for name, build in builds.items()}
 plots.seeds(accuracy, "colour right, on new states", chance=1 / 8);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A bar is the mean of five seeds, a point is one of them. Learned keys get everything right; random ones, with the same 24 slots, about twice what chance would. Slots that all start alike never
 # become different. And the last bar: random keys work too, if the* query *learns.*
 
@@ -308,7 +311,7 @@ claim("random keys, on the raw state: under 50 %", keys_random.mean() < 0.5)
 claim("an identical start stays at chance", (alike - 1 / 8).abs().mean() < 0.05)
 claim("learning the query map instead also works", map_learned.mean() > 0.7)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "A and D",
     "because the score is *query · key*, so that either side may move. In B neither does.",
@@ -321,7 +324,8 @@ predict.answer(
 # - **Only the match counts.** "Keys are learned" is true in A because the query could not be; in a transformer both sides have a matrix.
 #
 # Why does B fail, when random keys sufficed for six words? The noise is a part of it, and not all: trained and asked without the noise, the same random keys had .52 right instead of .29. (`python -m utils.told --list 03` lists the commands behind figures that the text tells and does not run.)
-#
+
+# %% [markdown] slide="slide"
 # ## Where do the keys go?
 #
 # We know the hidden plane (the dictionary does not). Train one seed again, by your own `train_step`, and write down every 15 steps where the keys stand in that plane.
@@ -340,19 +344,20 @@ for step in range(601):
         seen_losses.append(((one(states[0]) - wanted[0]) ** 2).mean().item())
     train_step(one, optimizer, states[0], wanted[0])
 
-# %%
+# %% slide="fragment"
 predict(
     "Where in the plane do the keys of those slots end that come to answer?",
     "past the rings, further out", "on the rings", "inside, short of the rings",
 )
 
-# %%
+# %% slide="subslide"
 moments = {f"step {steps[i]}": (seen_keys[i], seen_values[i]) for i in (0, 10, 40)}
 plots.keys_in_plane(moments, places, colours);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Rings: where queries come from, in the colour they want. Dots: the slots, in the colour of their value. At the start all keys are inside the rings. Some turn towards a ring and go past it, outwards. The others stay inside, or near: spare ones.*
-#
+
+# %% [markdown]
 # How much of each of these keys lies in the plane? `plane` (16, 2) holds its two directions as columns, of length one and at right angles. So `key @ plane` is where a key stands in it, and the square of its length there, over the square of its whole length, is its share. Two of 16 directions is 1/8 by
 # chance. Look at the slots that somebody uses (at least 2 % of the votes) and at the spare ones:
 
@@ -377,7 +382,7 @@ claim("the keys in use have turned into the plane", in_plane[used].mean() > 0.85
 claim("the spare ones much less", in_plane[~used].mean() < 0.65 * in_plane[used].mean())
 claim("the keys in use have gone past the rings", distance[used].mean() > places[0].norm())
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "past the rings, further out",
     "because a longer key is a sharper answer, as a longer query was in chapter 02, and a sharper answer mixes "
@@ -395,12 +400,13 @@ claim("the same directions with half the length: at least twice the error", erro
 
 # %% [markdown]
 # So length makes them sharp. That it takes them just past the rings is a matter of scale. Queries three times as long are sharp enough by themselves: then the keys in use end inside the rings, at .57 to .64 of their distance.
-#
+
+# %% [markdown] slide="slide"
 # ### Move through the training
 #
 # Drag the slider, use the arrow keys on it, or press Play.
 
-# %%
+# %% slide="fragment"
 from utils import widgets
 
 figure = widgets.TrainingSteps(
@@ -418,14 +424,15 @@ print("mean value at step 30:", [round(x, 2) for x in at_30.tolist()])
 print("mean of what is wanted:", [round(x, 2) for x in mean_wanted.tolist()])
 claim("after 30 steps the values are about the mean of what is wanted", (at_30 - mean_wanted).abs().max() < 0.2)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## It has to start soft
 #
 # In chapter 02 a nearly hard lookup had no slope to learn from. What does a sharp start do to a dictionary?
 #
 # To say *how* sharp it is, count how many slots share a vote. If n slots share it evenly, the entropy of the weights, $-\sum_j \alpha_j \log \alpha_j$, is $\log n$. So its exponential counts:
 # 1 if one slot has all, M if all M have the same.
-#
+
+# %% [markdown]
 # ### Exercise 3.3 · How many slots have a say?  (5 minutes, about 2 lines)
 # The exponential of the entropy, over the last axis. A weight of exactly zero adds nothing.
 #
@@ -448,10 +455,10 @@ effective_slots = check("effective_slots", effective_slots)
 # `entr(x)` is −x log x, with 0 at x = 0. The number need not be whole: weights of .9 and .1 count as 1.4 slots.
 
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # Eight slots this time, one for each place, so that none can be spared. Stretch every query by ten, and the start is sharp:
 
-# %%
+# %% slide="fragment"
 states, _, _ = tasks.draw(1000, torch.Generator().manual_seed(2))
 fresh = SoftDictionary(8, WIDTH, 3)
 shared = {scale: effective_slots(votes_of(fresh, scale * states[0])).mean() for scale in (1, 10)}
@@ -540,19 +547,19 @@ which_factor = check("which_factor", which_factor)
 # %% [markdown]
 # Now let your function ask the dictionary. (A few seconds.)
 
-# %%
+# %% slide="slide"
 predict(
     "Which change does harm by itself?",
     "the sharp start only", "the large step only", "each of the two", "neither, only both at once",
 )
 
-# %%
+# %% slide="subslide"
 found = which_factor(run)
 outcomes = {f"{start} start, {step} step": run(start, step) for step in STEPS for start in STARTS}
 plots.seeds(outcomes, "colour right, on new states", chance=1 / 8)
 print("your function says:", found)
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *With the small step (the two upper bars) a sharp start loses most of what a soft one learns. With the large step (the two lower ones) a soft start loses less, and between soft and sharp there is less of a difference.*
 
 # %%
@@ -566,7 +573,7 @@ claim("the large step helps a sharp start", sharp_large > sharp_small + 0.1)
 beside_small, beside_large = soft_small - sharp_small, soft_large - sharp_large
 claim("and the start does less beside the large step", beside_large < 0.5 * beside_small)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "each of the two",
     "and they act on each other: the large step even helps a sharp start.",
@@ -683,7 +690,7 @@ predict.answer(
 # %% [markdown]
 # Over six blocks of five seeds the start that was long in the plane had .76 to .90, the soft one .78 to .93, and the one that was long elsewhere .24 to .31. What stays open is the other half: *why* the large step does harm. Dead slots go with it; whether they are the reason was not tested.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## A dictionary for every input
 #
 # The dictionary you trained holds *one* table: these eight places, these eight colours. It has learned contents. Often the contents are different each time: the words of *this* sentence, the pixels of *this* picture. Then what
@@ -694,7 +701,8 @@ predict.answer(
 # | query | the state | $q = s\,W_Q$ | what is sought |
 # | key | the input | $k_j = x_j W_K$ | what item j offers for matching |
 # | value | the input | $v_j = x_j W_V$ | what item j gives away |
-#
+
+# %% [markdown]
 # By hand, with widths of one: state 2, input 3, and maps 10, 100 and 1000 give the query 20, the key 300 and the value 3000.
 #
 # ### Exercise 3.5 · Query, key and value from a state and an input  (4 minutes, about 3 lines)
@@ -788,13 +796,13 @@ def read_shelves(build):
     return model, (shelf_error(model, states, inputs, wanted) / wanted.var()).item()
 
 
-# %%
+# %% slide="slide"
 predict(
     "Whoever always names the mean colour has an error of 1. Which readers get under a tenth of that?",
     "ShelfReader and NeverLooks", "all three readers", "ShelfReader alone",
 )
 
-# %%
+# %% slide="fragment"
 readers = {build.__name__: read_shelves(build) for build in (ShelfReader, ShelfAverage, NeverLooks)}
 errors = {name: error for name, (_, error) in readers.items()}
 for name, error in errors.items():
@@ -803,7 +811,7 @@ claim("maps learned from the task read shelves that nobody has seen", errors["Sh
 claim("equal weights do not: it is choosing that helps", errors["ShelfAverage"] > 0.7)
 claim("a dictionary with contents of its own is no use when the contents change", errors["NeverLooks"] > 0.9)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "ShelfReader alone",
     "because the colours are new each time: they have to be taken from the shelf, and from one item of it.",
@@ -812,7 +820,7 @@ predict.answer(
 # %% [markdown]
 # Look at its weights. Among fifty new shelves, take for each of the six items the first shelf that is asked for it.
 
-# %%
+# %% slide="subslide"
 states, inputs, _, asked = shelves.draw(50, torch.Generator().manual_seed(5))
 first = [(asked == item).nonzero()[0, 0].item() for item in range(6)]
 weights, _ = readers["ShelfReader"][0].weights_and_value(states[first], inputs[first])
@@ -820,16 +828,16 @@ rows, columns = [f"asked for item {item}" for item in range(6)], [f"item {item}"
 plots.heatmap(weights[:, 0], rows, columns)
 claim("the item asked for has most of the weight, six times", weights[range(6), 0, range(6)].min() > 0.5)
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Six new shelves, each asked for another of its items. The weight is on that item, whatever else stands there.*
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # This is the step to attention as networks use it: **what is learned is how to ask and how to answer; the entries come from the input.** In chapter 05 the state is a decoder's, and the shelf is a sentence.
 #
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - Keys and values can start as random numbers and be learned from a loss alone, since a soft lookup passes gradients to both.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 04 · The bottleneck
 #
 # **90 minutes.** You need [chapter 03](03_a_dictionary_that_learns.ipynb), above all its last idea: a state that asks, an input that answers.
@@ -21,7 +21,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 from torch import nn
 
 from utils import models, training
@@ -30,12 +30,14 @@ from utils.predictions import predict
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
 plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"]);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *An encoder reads English, a decoder writes German, and all that passes between them is one vector. The sentence may have two words or twenty: the vector keeps its size. Two things
 # can go wrong on this way, and this chapter shows them one by one: what is far back is hard to **learn** from, and what is long does not **fit**.*
-#
+
+# %% [markdown]
 # A few figures in this chapter are told and not run, because they would take too long. `python -m utils.told --list 04` lists them, each with its command.
-#
+
+# %% [markdown] slide="slide"
 # ## A network as deep as the sentence is long
 #
 # A recurrent network reads one word at a time and keeps a state: $h_t = \tanh(x_t W_x + h_{t-1} W_h + b)$. By hand, with every size one: input 1, state 0.5, $W_x = 2$, $W_h = -1$ and
@@ -47,7 +49,7 @@ plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"]);
 # <details><summary>Hint</summary>Two matrix products, a sum, and <code>torch.tanh</code> around all of it.</details>
 
 
-# %% exercise="rnn_step"
+# %% exercise="rnn_step" slide="fragment"
 def rnn_step(x, h, W_x, W_h, b):
     """The next state (B, Dh) from an input x (B, Dx) and the state h (B, Dh): tanh(x W_x + h W_h + b).
 
@@ -109,7 +111,8 @@ claim(
 # %% [markdown]
 # Look at what happens to the first input. It goes through `rnn_step` once for every later word: a sentence of 50 words is a network of 50 layers, all with the same
 # weights. What the last state knows of the first word has come through all of them. And so does the gradient, on its way back.
-#
+
+# %% [markdown] slide="slide"
 # ## How far back does a gradient reach?
 #
 # By hand, with states of one number. tanh is sinh / cosh, so the rule for quotients gives its slope: (cosh² − sinh²) / cosh² = 1 − tanh². The state *is* that tanh, and inside it stands $W_h h_{t-1}$, so
@@ -118,7 +121,7 @@ claim(
 #
 # In the example above, where $h_t$ = 0.905 and $W_h$ = −1, that is (1 − 0.819) · (−1) = −0.181. Each step back multiplies by such a factor.
 
-# %%
+# %% slide="fragment"
 factor = 0.5
 {f"{steps} step{'s' * (steps > 1)} back": f"{factor**steps:.1e}" for steps in (1, 5, 20, 50)}
 
@@ -152,7 +155,7 @@ gradient_by_distance = check("gradient_by_distance", gradient_by_distance)
 # %% [markdown] tags=["solution"]
 # The norm comes before the mean: gradients of different sentences point in different directions, and their mean would cancel.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Three networks, and their gates
 #
 # The plain network (**RNN**) makes its whole state anew at every step. Two others have **gates**: numbers between 0 and 1, one for each number of the state, which a sigmoid computes from the input and the state before.
@@ -213,7 +216,7 @@ class AskingReader(Reader):
         return self.out(torch.cat([states[:, -1], (weights @ states)[:, 0]], -1))
 
 
-# %%
+# %% slide="slide"
 predict(
     "GRU and LSTM have gates. Untrained, which still has a millionth of its near gradient at distance 50?",
     "all three networks",
@@ -245,14 +248,14 @@ plots.curves(range(101), usual, "distance from the end", "size of the gradient",
 # %% [markdown]
 # *On a logarithmic axis the lines are nearly straight, so all four gradients change exponentially. At the usual start they vanish. In the fourth network $W_h$ is a rotation times two, which doubles the length of whatever it turns; tanh takes some of that back, and still the gradient explodes.*
 
-# %%
+# %% slide="subslide"
 for name in ("RNN", "GRU", "LSTM"):
     left = usual[name][50] / usual[name][0]
     claim(f"{name}: at distance 50, under 1e-8 of the near gradient is left", left < 1e-8)
 exploding = usual["RNN, rotation × 2"]
 claim("the rotation times two: at 100 over 10,000 times the near one", exploding[100] > 1e4 * exploding[0])
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "none of the three",
     "because all of them keep well under nine tenths at each step, a half-open gate too, and that fifty times "
@@ -264,7 +267,7 @@ predict.answer(
 #
 # Open the gates in this way (`gate=3.0`). And let a GRU at its usual start look back.
 
-# %%
+# %% slide="slide"
 predict(
     "Which has the largest gradient at distance 50?",
     "the GRU with an open gate",
@@ -272,7 +275,7 @@ predict(
     "the GRU with attention",
 )
 
-# %%
+# %% slide="subslide"
 kept = reach(
     {
         "GRU, gate open": lambda: Reader(recurrent(gate=3.0)),
@@ -282,7 +285,7 @@ kept = reach(
 )
 plots.curves(range(101), kept, "distance from the end", "size of the gradient", log="y", ylim=(1e-4, 1));
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *This axis has four decades where the one above has twenty-seven. The open GRU falls slowly; the open LSTM hardly falls at all here. With attention the curve falls for a few steps, where the state still carries, and then stays level, because that part comes through the lookup, in one step from anywhere.*
 
 # %%
@@ -294,7 +297,7 @@ claim(
 )
 claim("the open LSTM has over twice what attention has", kept["LSTM, gate open"][50] > 2 * attentive[50])
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "the LSTM with an open gate",
     "because its cell keeps about 0.95 at each step, and something else adds to that, as you see next. A "
@@ -323,7 +326,7 @@ claim("in the open LSTM W_h carries most of it: without, under a half", by_gate 
 #
 # Is attention's curve level for ever? Measure the *first* input's gradient in sequences of different lengths.
 
-# %%
+# %% slide="slide"
 predict(
     "A sequence twice as long, read with attention: what becomes of the gradient at its first input?",
     "it stays as it is",
@@ -350,7 +353,7 @@ plots.curves(lengths, first, "length T", "gradient at the first input", log="xy"
 # %% [markdown]
 # *With attention the line lies on that of 1/T. The plain GRU leaves the picture at once, since it falls exponentially, and the open LSTM stays about level for a hundred steps and then falls, faster and faster. So attention overtakes it further out. (At which length differs from seed to seed; at 6,400 steps it was ahead with each of eight.) That is the honest sentence about a lookup: not "constant", but **1/T against exponential**.*
 
-# %%
+# %% slide="fragment"
 times_length = first["GRU + attention"] * torch.tensor(lengths)
 print("gradient × T, with attention:", [f"{value:.2f}" for value in times_length.tolist()])
 claim(
@@ -360,19 +363,19 @@ claim(
 behind = first["LSTM, gate open"] < first["GRU + attention"]
 claim("the open LSTM is ahead at 100 steps and behind at 6,400", not behind[4] and behind[7])
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "it halves",
     "because the weights of an untrained lookup are nearly equal, 1/T each, and the gradient is multiplied by "
     "such a weight once. There is no product of T factors.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Does it matter for learning?
 #
 # A small task that needs memory: a mark (8), a symbol to remember (0 to 7), 20 random symbols, and then the question (9): which symbol followed the mark? Eight symbols, so chance is 1/8.
 
-# %%
+# %% slide="fragment"
 symbols, answers = data.recall(2, 20, torch.Generator().manual_seed(0))
 for row, answer in zip(symbols.tolist(), answers.tolist(), strict=True):
     print(row, "→", answer)
@@ -380,7 +383,7 @@ for row, answer in zip(symbols.tolist(), answers.tolist(), strict=True):
 # %% [markdown]
 # Three networks, 300 steps each. The second differs from the first by the lookup, the third by 3 in the bias of its gate. (The three take about ten seconds. One seed is run here; seeds 1 and 2 gave the same.)
 
-# %%
+# %% slide="fragment"
 predict(
     "After 300 steps, which of them recall the symbol?",
     "the GRU + attention and the GRU with an open gate",
@@ -404,7 +407,7 @@ def recall_accuracy(model, distance=20, label=""):
     return (model(symbols).argmax(-1) == answers).float().mean().item()
 
 
-# %%
+# %% slide="subslide"
 builds = {
     "GRU": lambda: Reader(recurrent()),
     "GRU + attention": lambda: AskingReader(recurrent()),
@@ -416,7 +419,7 @@ for name, build in builds.items():
     recalled[name] = recall_accuracy(build(), label=name)
 plots.seeds({name: torch.tensor([share]) for name, share in recalled.items()}, "recalled", chance=1 / 8);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Behind 20 other symbols the plain GRU is at chance. The one with attention recalls everything, and so does the one whose gate starts open.*
 
 # %%
@@ -425,7 +428,7 @@ claim("the plain GRU is at chance after 300 steps", abs(recalled["GRU"] - 1 / 8)
 claim("with attention it recalls at least 95 %", recalled["GRU + attention"] >= 0.95)
 claim("so does a GRU without attention whose gate starts open", recalled["GRU, gate open"] >= 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "the GRU + attention and the GRU with an open gate",
     "and both start with a gradient at distance 20 that is large enough to learn from; the plain GRU has a "
@@ -434,12 +437,13 @@ predict.answer(
 
 # %% [markdown]
 # So distance alone does *not* need attention: to carry **one** symbol over 20 steps, a good start of the gates does as well. (The trick is old: Gers, Schmidhuber and Cummins started the forget gates of their LSTM with a positive bias in 2000, and Jozefowicz, Zaremba and Sutskever made it standard advice in 2015.) What a gate cannot change is the size of the vector. One symbol fits. Does a sentence?
-#
+
+# %% [markdown] slide="slide"
 # ## A sentence through one vector
 #
 # Translate number names. Everybody can check the answer, there are plenty of them, and German turns things round: *sixty three* is *drei und sechzig*, "three and sixty".
 
-# %%
+# %% slide="fragment"
 corpus = data.number_names("de")  # the first call takes a few seconds, and keeps the names for later
 for pair in [corpus.test[i] for i in (0, 150, 620)]:
     print(f"{pair.about:,}\n   {' '.join(pair.source)}\n   {' '.join(pair.target)}")
@@ -510,7 +514,7 @@ def exact_by_digits(model):
 # %% [markdown]
 # Two of them: a vector of 64 numbers, and one of 128 that is trained longer and has three times as many parameters. (About ten seconds, and twenty more.)
 
-# %%
+# %% slide="slide"
 predict(
     "A vector of 64 numbers, 320 steps. Where does the share of right names fall below one half?",
     "between 3 and 6 digits",
@@ -523,14 +527,14 @@ torch.manual_seed(0)
 narrow = train_translator(translator(width=64), steps=320, rate=1e-2, label="width 64, 320 steps")
 exact = {"width 64, 320 steps": exact_by_digits(narrow)}
 
-# %%
+# %% slide="subslide"
 torch.manual_seed(0)
 wide = train_translator(translator(width=128), steps=450, rate=6e-3, label="width 128, 450 steps")
 exact["width 128, 450 steps"] = exact_by_digits(wide)
 lines = {name: list(shares.values()) for name, shares in exact.items()}
 plots.curves(list(exact["width 64, 320 steps"]), lines, "digits of the number", "whole name right");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Short numbers come out right, then the curve falls off a cliff. A wider vector, trained longer, moves the cliff to the right; it does not take it away. (100 held-out numbers at each length, 20 with two digits; one seed.)*
 
 # %%
@@ -544,18 +548,18 @@ claim("at this budget, under a tenth of the names of 10 to 12 digits is right", 
 claim("more width and training helps: at six digits by over 15 points", large[6] > small[6] + 0.15)
 claim("and at twelve it is still under a tenth", large[12] < 0.1)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "between 3 and 6 digits",
     "and with twice the width, and more steps, it is at about five.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## How it fails
 #
 # Look at the names of 8 digits or more that the narrow network gets wrong. Are they still names of some number?
 
-# %%
+# %% slide="fragment"
 predict(
     "Of these failures, how many are the German name of a number, though not of the right one?",
     "about one in ten",
@@ -563,7 +567,7 @@ predict(
     "nearly all",
 )
 
-# %%
+# %% slide="fragment"
 long = [pair for pair in corpus.test if len(str(pair.about)) >= 8]
 written = zip(narrow.translate(corpus, long), long, strict=True)
 failed = [(words, pair) for words, pair in written if tuple(words) != pair.target]
@@ -572,7 +576,7 @@ valid = sum(number is not None for number in numbers) / len(failed)
 print(f"{len(failed)} failures, {valid:.1%} of which are the name of a number")
 claim("over nine in ten of the failures are German number names", valid > 0.9)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "nearly all",
     "so millions come before thousands and thousands before hundreds, as they should.",
@@ -599,10 +603,10 @@ print(f"the first word is right in {first_right:.0%}; for another number it woul
 claim("over half of the failures begin with the right word", first_right > 0.5)
 claim("for another number under a fifth of them would be right", by_chance < 0.2)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # An example: the first of these failures that begins as it should. What the networks wrote is given as a number, too.
 
-# %%
+# %% slide="fragment"
 example = next(pair for words, pair in failed if begins_like(words, [pair]) and data.german_number(words))
 print(" ".join(example.source))
 print(f"wanted     {example.about:>14,}  {' '.join(example.target)}")
@@ -611,7 +615,7 @@ for name, model in {"width 64": narrow, "width 128": wide}.items():
     number = data.german_number(words)
     print(f"{name:10} {'no number' if number is None else format(number, ','):>14}  {' '.join(words)}")
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Read the numbers: they begin as the right one does, and end as another.* So the network has learned how numbers are called, and of this number it still has the beginning, mostly.
 
 # %% [markdown]
@@ -637,14 +641,14 @@ for name, model in {"width 64": narrow, "width 128": wide}.items():
 #
 # So distance matters, and an open gate cures a good part of what it costs. Without fillers it costs a little itself, so this control cannot say whether the gradient's reach limits the network at the distance of the names themselves. The rest of the cliff is size, or time to learn, and these controls do not separate those two.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### What may be said
 #
 # Not "a fixed vector cannot". It is a matter of budget: with width 128 and 2,000 steps this same network gets about .9 at eight digits, about .5 at ten, and .1 to .2 at twelve (told by `wide_and_long`). And Sutskever, Vinyals and Le report of their network, which had a vector of 8,000 numbers, twelve million pairs of sentences to learn from, and reversed sources, that it "did not have difficulty on long sentences". Cho et al. (2014), with a smaller one, saw the quality of translation fall quickly as sentences get longer.
 #
 # What stays is that everything has to be in a vector whose size does not know how long the sentence is. So at a given budget there is a length from which on it does not do, and more width, data and time move that length.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - A recurrent network is as deep as its input is long; what is far back comes through every step.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 05 · Bahdanau attention
 #
 # **105 minutes**, and 40 for what is called Further. You need [chapter 03](03_a_dictionary_that_learns.ipynb) (query, key and value) and [chapter 04](04_the_bottleneck.ipynb) (the translation that falls off a cliff).
@@ -25,7 +25,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 from torch import nn
 from torch.nn import functional as F
 
@@ -35,10 +35,11 @@ torch.set_num_threads(1)  # for models as small as these, more threads only get 
 looks = torch.tensor([[0.05, 0.95], [0.4, 0.6], [0.95, 0.05]])
 plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"], looks);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The one vector is gone. At each word the decoder looks at all states of the encoder and takes what it needs now: for "drei" the state of "three", for "sechzig" the one of "sixty". The lines cross because the languages do.
 # (Drawn by hand; before the chapter is over your own network draws it.)*
-#
+
+# %% [markdown] slide="slide"
 # ## A question at every step
 #
 # You have all the parts. The decoder's state asks: it makes the **query**. The encoder's states answer: they make the **keys**, and they are the **values**. What comes back, the **context**, is new at every step.
@@ -47,7 +48,8 @@ plots.encoder_decoder(["sixty", "three"], ["drei", "und", "sechzig"], looks);
 # One thing is different from chapter 02: how the match is measured. A decoder's state $s$ and an encoder's state $h_j$ live in different spaces; $W_q$ and $W_k$ bring both into one. In that space one could multiply (chapter 06 does). Bahdanau *adds*, and lets a small network judge the sum:
 #
 # $$e_{ij} = w \cdot \tanh(q_i + k_j), \qquad q_i = W_q\, s, \quad k_j = W_k\, h_j .$$
-#
+
+# %% [markdown]
 # Because of the plus it is called **additive**. By hand, with vectors of two numbers: the query (1, 0), the key (−1, 2) and the score vector (1, 1) give tanh(0) + tanh(2) = 0.964.
 #
 # The vectors that are added have `d_hidden` numbers, and so has the **score vector** $w$.
@@ -75,10 +77,10 @@ def additive_scores(query, key, score_vector):
 # %%
 additive_scores = check("additive_scores", additive_scores)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Why the tanh? Leave it out, and see what becomes of the weights of three different queries.
 
-# %%
+# %% slide="fragment"
 predict(
     "The same scores without the tanh, then a softmax: what does the query do to the weights?",
     "it makes them sharper or flatter",
@@ -86,12 +88,12 @@ predict(
     "it decides which key gets most",
 )
 
-# %%
+# %% slide="subslide"
 query, key, score_vector = 2 * torch.randn(1, 3, 8), torch.randn(1, 5, 8), torch.randn(8) / 2
 linear = (query[:, :, None] + key[:, None]) @ score_vector  # (1, 3, 5), without the tanh
 plots.heatmap(linear.softmax(-1)[0], [f"query {i}" for i in range(3)], [f"key {j}" for j in range(5)]);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Three different queries, and all three rows are the same.*
 
 # %%
@@ -103,7 +105,7 @@ claim(
 )
 claim("with it they do", (with_tanh - with_tanh[0]).abs().max() > 0.02)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "nothing",
     "because without the tanh the score is a sum of two parts, and the query's part is the same for every key: "
@@ -138,7 +140,7 @@ def masked_softmax(scores, mask):
 # %%
 masked_softmax = check("masked_softmax", masked_softmax)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## The attention
 #
 # Now put both into a module with its three learned parts. The values stay as they are: what the decoder gets is a weighted sum of encoder states.
@@ -186,7 +188,8 @@ BahdanauAttention = check("BahdanauAttention", BahdanauAttention)
 
 # %% [markdown]
 # Why small? The scores are sums over all `d_hidden` numbers, so without the division they start large, and the softmax starts hard. Started with standard normal numbers, not divided by √d_hidden, the network below translates about as well and aligns less reliably: with three of four seeds the lines that should cross do so in over three quarters of the names, with the fourth in half of them or fewer. Multiplied by √d_hidden instead, it gets between a fifth and four fifths of the twelve-digit names right.
-#
+
+# %% [markdown] slide="slide"
 # ### Who asks, and when
 #
 # At step i the decoder is about to make its state $s_i$. Which of its states is the $s$ that asks? Its **previous** one, $s_{i-1}$: the context has to be there before the new state can be computed from it. (Luong, Pham and Manning, in the same
@@ -199,7 +202,7 @@ BahdanauAttention = check("BahdanauAttention", BahdanauAttention)
 # <details><summary>Hint 2</summary>It returns a context (B, 1, C) and weights (B, 1, Tk): take <code>[:, 0]</code> of each.</details>
 
 
-# %% exercise="attention_decoder_step"
+# %% exercise="attention_decoder_step" slide="fragment"
 def attention_decoder_step(y, s, encoder_states, mask, attention, cell):
     """The decoder's next state (B, W), the context (B, C) it was made from, and the weights (B, Tk).
 
@@ -217,7 +220,7 @@ def attention_decoder_step(y, s, encoder_states, mask, attention, cell):
 # %%
 attention_decoder_step = check("attention_decoder_step", attention_decoder_step)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## The curve, again
 #
 # The same corpus as in chapter 04, the same encoder–decoder, the same number of steps and batches for everyone. Four models:
@@ -229,7 +232,7 @@ attention_decoder_step = check("attention_decoder_step", attention_decoder_step)
 # | uniform weights | the mean of the encoder's states | as wide as the attention's context: is it *choosing* that helps? |
 # | fixed context, wider | everything twice as wide | over twice the parameters of the one with attention |
 
-# %%
+# %% slide="fragment"
 predict(
     "Names of twelve digits: how many come out right with uniform weights, which see all the states?",
     "about as many as attention",
@@ -274,7 +277,7 @@ for name, model in contestants.items():
     learn(name, model)
 
 
-# %%
+# %% slide="subslide"
 def exact_by_digits(model):
     """For each number of digits, the share of held-out numbers whose whole name comes out right."""
     right = {}
@@ -287,10 +290,10 @@ exact = {name: exact_by_digits(model) for name, model in contestants.items()}
 lines = {name: list(shares.values()) for name, shares in exact.items()}
 plots.curves(list(exact["attention"]), lines, "digits of the number", "whole name right");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *With attention the curve is flat: the longest names come out right as well. The three controls fall off the cliff. A wider summary and the mean of all states (uniform weights) come a little nearer: each moves the cliff by a digit or so; neither takes it away. (100 held-out numbers at each length, 20 with two digits; one seed. Figure 2 of the paper shows attention and fixed context for English and French sentences.)*
 
-# %%
+# %% slide="subslide"
 for name, shares in exact.items():
     size = sum(parameter.numel() for parameter in contestants[name].parameters())
     chosen = "  ".join(f"{digits}: {shares[digits]:.2f}" for digits in range(2, 13, 2))
@@ -300,14 +303,14 @@ claim("with a fixed context, at the same budget, under a tenth", exact["fixed co
 claim("with uniform weights under a tenth: it is choosing that helps", exact["uniform weights"][12] < 0.1)
 claim("with a wider vector under a tenth, too", exact["fixed context, wider"][12] < 0.1)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "fewer than one in ten",
     "and so it is with the wider summary. Neither more numbers nor more states, but choosing among them is "
     "what helps.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### What the comparison does not show
 #
 # - **Not "cannot".** At this budget. Trained more than five times as long, the wide one gets about .5 at ten digits and .1 to .2 at twelve (chapter 04); the curve still falls.
@@ -337,7 +340,7 @@ predict.answer(
 # (Its Table 2.) In hours the second row is the partner of the first; in updates, as in our run, the starred one is. Attention is ahead by either. Their sizes: encoder 1000 units in each direction, decoder 1000, score vector 1000, word vectors 620; recurrent matrices started as random orthogonal ones, $W_q$ and $W_k$ as normal numbers of standard deviation 0.001, the score vector at zero.
 # </details>
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## What did it look at?
 #
 # Each target word has a row of weights over the source. A held-out number:
@@ -420,12 +423,13 @@ source, target, weights = look(held_out(digits=9, longest=20))
 figure = widgets.Alignment(source, target, weights[: len(target)])
 figure
 
-# %%
+# %% slide="fragment"
 plots.encoder_decoder(*look(short)[:2], look(short)[2][: len(look(short)[1])]);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The same, for the short number, without a running kernel: your network's version of this chapter's first picture.*
-#
+
+# %% [markdown] slide="slide"
 # ## Which looks does it need?
 #
 # The map shows where the network looked. It does not show that the word it wrote rests on that look. The keys are states of a bidirectional GRU, so the state at "three" also knows its neighbours; and the decoder has a state of its own, which may know what comes. "und", for instance, carries no digit. Does the network have to look in order to write it?
@@ -549,7 +553,7 @@ def places_of(words):
 
 places = {name: places_of(words) for name, words in kinds.items()}
 
-# %%
+# %% slide="slide"
 predict(
     "The network looks evenly while it writes one kind of word. Which kind suffers?",
     "digits suffer most, and “und” hardly",
@@ -557,7 +561,7 @@ predict(
     "“und” suffers most, and digits hardly",
 )
 
-# %%
+# %% slide="subslide"
 needed = still_right(write, places, right)
 _, looks = forced(source, target, lambda i: model.attention)
 sharpness = {name: looks[where].amax(-1).mean().item() for name, where in places.items()}
@@ -575,7 +579,7 @@ claim("of “und” and of the ends over 80 % are", min(even["und"], even["the e
 claim("though the network looks sharply at “und”, too: at one state with over 0.4", sharpness["und"] > 0.4)
 claim("“hundert” needs its look less than a large number", even["hundert"] > even["Million …"] + 0.15)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "digits suffer most, and “und” hardly",
     "since without its look the network seldom knows which digit is next; that an “und” is due, it nearly "
@@ -622,7 +626,7 @@ wanted = named[right]  # (B, Tq)
 others = (read[:, None] > 0) & (wanted[..., None] > 0) & (read[:, None] != wanted[..., None])  # (B, Tq, Tk)
 place = (others * torch.rand(others.shape, device=device)).argmax(-1)  # (B, Tq): one of them, by lot
 
-# %%
+# %% slide="slide"
 predict(
     "The look of a digit is pointed at another digit of the name. What does the network write?",
     "the right digit all the same",
@@ -630,7 +634,7 @@ predict(
     "that other digit",
 )
 
-# %%
+# %% slide="subslide"
 where = others.any(-1)  # where there is another digit in the name
 words = pointed(where, place)
 still, that_other = (words == right)[where], (named[words] == read.gather(1, place))[where]
@@ -638,7 +642,7 @@ still, that_other = still.float().mean(), that_other.float().mean()
 print(f"{where.sum()} digits: {still:.1%} right, {that_other:.1%} that other digit")
 claim("pointed at another digit, it writes that one in over 95 %", that_other > 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "that other digit",
     "so a digit is what the look finds: the word rests on the look. And the state at a digit's word carries "
@@ -657,7 +661,8 @@ claim("pointed elsewhere, under 60 % of “und” are right", misled < 0.6)
 
 # %% [markdown]
 # It does care. "und" needs no particular look, and can still be misled by a wrong one. So *not needed* and *without effect* are two things: an even look tests the one, a look pointed elsewhere the other. (With seeds 10, 20 and 30 the network wrote that other digit every time, too, and about .4 of the "und" were right.)
-#
+
+# %% [markdown] slide="slide"
 # ## Keys are made once
 #
 # In your class, $W_k h_j$ is computed anew for every target word, and never changes: the encoder's states stay what they are. The paper's appendix says so, and computes it in advance.
@@ -668,7 +673,7 @@ claim("pointed elsewhere, under 60 % of “und” are right", misled < 0.6)
 # <details><summary>Hint</summary>Which part of the score does not know the query?</details>
 
 
-# %% exercise="precompute_keys"
+# %% exercise="precompute_keys" slide="fragment"
 def precompute_keys(attention, key):
     """A BahdanauAttention's projected keys (B, Tk, d_hidden) from key (B, Tk, d_key): what no query changes."""
     # BEGIN SOLUTION
@@ -920,7 +925,7 @@ claim("with attention over 90 % of the sentences held out come out right", share
 #
 # Two more corpora come with the course: `data.number_names("fr")`, and `data.dates()`, which writes dates from twenty languages in one form, character by character.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - The decoder's previous state asks, the encoder's states are keys and values, and the context is new at every step.

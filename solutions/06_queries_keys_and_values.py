@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 06 · Queries, keys and values
 #
 # **135 minutes**, and 7 for what is called Further. You need [chapter 02](02_soft_lookup.ipynb) (the soft lookup) and [chapter 05](05_bahdanau_attention.ipynb) (additive attention, the masked softmax).
@@ -23,7 +23,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 import math
 
 from torch import nn
@@ -36,12 +36,13 @@ whose[4:, [1, 3]] = torch.tensor([[0.6, 0.4], [0.7, 0.3]])
 neighbour = torch.eye(6)[[0, 0, 1, 2, 3, 4]]
 plots.lookups(tokens, {"one head asks: whose?": whose, "another: what stood before?": neighbour});
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *One sequence, written twice. In the top row every word asks; in the bottom row every word answers; the thicker the line, the larger the weight. No encoder, no decoder: the words of one sequence look at each other, several times at once, each time with another question. (Drawn by hand.)*
-#
-# Some figures in this chapter are told and not run, because that would take too long. `python -m utils.told --list 06` lists them, each with the command that runs it.
 
 # %% [markdown]
+# Some figures in this chapter are told and not run, because that would take too long. `python -m utils.told --list 06` lists them, each with the command that runs it.
+
+# %% [markdown] slide="slide"
 # ## From a sum to a product
 #
 # Bahdanau's attention measures a match with a small network: $w \cdot \tanh(q + k)$. Chapters 00 to 03 measured it with a product: $q \cdot k$. Learned maps $W_q$ and $W_k$ may bring the two into one space first, in both. The product has no further parameters, and for many queries and keys it is one matrix product, which computers do faster than anything else.
@@ -52,7 +53,7 @@ plots.lookups(tokens, {"one head asks: whose?": whose, "another: what stood befo
 #
 # A product of two vectors is a sum of d terms. What becomes of its size when the vectors get wider?
 
-# %%
+# %% slide="fragment"
 from utils.predictions import predict
 
 predict(
@@ -60,28 +61,28 @@ predict(
     "1,024 times as large", "32 times as large", "just as large",
 )
 
-# %%
+# %% slide="subslide"
 widths = [1, 4, 16, 64, 256, 1024]
 queries, keys = torch.randn(1000, 1024), torch.randn(1000, 1024)
 spread = [(queries[:, :d] * keys[:, :d]).sum(-1).std().item() for d in widths]
 lines = {"standard deviation of q · k": spread, "√d": [d**0.5 for d in widths]}
 plots.curves(widths, lines, "width d", "size of a score", log="xy");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The two lines lie on each other. A sum of d independent products, each of variance one, has variance d: its standard deviation is √d.*
 
 # %%
 ratios = [size / d**0.5 for size, d in zip(spread, widths, strict=True)]
 claim("to within a fifth the standard deviation is √d, at every width", max(abs(r - 1) for r in ratios) < 0.2)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "32 times as large",
     "because 32 is √1,024. The terms have either sign, so most of them cancel: what grows like d is the sum's "
     "*variance*.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # You know from chapter 02 what large scores do: the softmax becomes hard, one key takes all, and hardly any gradient comes through weights that are nearly 0 or 1. A layer should not become harder just because it is wider. So divide by √d, and the scores are of size one at every width.
 #
 # This is the **scaled dot product** of Vaswani et al. (2017):
@@ -155,10 +156,10 @@ claim("not divided, less than a key and a half at width 1024", how_many["not div
 divided, not_divided = slope["divided by √d"][-1], slope["not divided"][-1]
 claim("and the slope has fallen to less than a fifth of the other", not_divided < divided / 5)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Move the slider: one query and its eight keys.
 
-# %%
+# %% slide="fragment"
 from utils import widgets
 
 panels = {name: torch.stack(each)[:, 0, 0] for name, each in weights.items()}  # (6, 8): the first query's
@@ -354,27 +355,29 @@ claim("it takes what the sum takes, and gives tensors of the same shapes", shape
 # Put it into chapter 05's `translator(…)` and train as there. Of the names of 12 digits, from three seeds each, the product writes .97, .93 and .98 of them rightly and the sum .98, .98 and .96, and the product's training takes a tenth to a seventh less time. (The class can go into chapter 05's own cell, in place of `BahdanauAttention`, if you want to see it.)
 #
 # So in that translator the choice hardly matters. But there one query asks at a time. The price of the sum is paid where many ask at once, and that comes now.
-#
+
+# %% [markdown] slide="slide"
 # ## Every position asks
 #
 # In chapter 05 a decoder asked an encoder: the queries came from one sequence, keys and values from another. That is called **cross-attention**. Nothing in the lookup needs two sequences. Let queries, keys and values all come from *one*: **self-attention**. Chapter 03 rebuilt its dictionary from every input; now each entry of that dictionary also asks.
 #
 # The six colour words of chapter 01, once more. Each asks with its own key, made four times as long: a sharp question.
 
-# %%
+# %% slide="subslide"
 words, place, colour = data.small_dictionary()
 blended, weights = scaled_dot_product(4 * place, place, colour)
 plots.heatmap(weights, words, words);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A row for each word that asks. Each looks at itself most, then at its two neighbours on the circle: theirs are the most similar keys.*
 
-# %%
+# %% slide="subslide"
 plots.entries(words, torch.stack([colour, blended]), ["its own", "blended"]);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Above, each word's own colour; below, what it comes back with: its colour, with something of its neighbours' in it. After one layer of self-attention every position knows something of the others.*
-#
+
+# %% [markdown] slide="slide"
 # ### Nobody may look ahead
 #
 # A model that predicts the next word must not see it. If it asks all positions at once, the positions after its own have to be hidden: a **causal** mask.
@@ -386,7 +389,7 @@ plots.entries(words, torch.stack([colour, blended]), ["its own", "blended"]);
 # <details><summary>Hint 2</summary>Its argument moves the diagonal to the right: by how much, if there are Tk keys and Tq queries?</details>
 
 
-# %% exercise="causal_mask"
+# %% exercise="causal_mask" slide="fragment"
 def causal_mask(Tq, Tk):
     """A boolean mask (Tq, Tk), True = may attend: nobody sees a later key, and the last query sees all keys."""
     # BEGIN SOLUTION
@@ -397,11 +400,11 @@ def causal_mask(Tq, Tk):
 # %%
 causal_mask = check("causal_mask", causal_mask)
 
-# %%
+# %% slide="subslide"
 _, weights = scaled_dot_product(4 * place, place, colour, causal_mask(6, 6))
 plots.heatmap(weights, words, words);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The same, and nobody looks ahead. The first word has only itself. Each row still sums to one: the vote is shared among those that are left.*
 
 # %%
@@ -509,7 +512,7 @@ older = nn.MultiheadAttention(8, 1, bias=False, batch_first=True)
 weights = older(x, x, x, attn_mask=~mask)[1]
 claim("nn.MultiheadAttention: the mask turned round, nobody looks ahead", (weights[0][~mask] == 0).all())
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Several lookups at once
 #
 # A softmax shares *one* vote. A word that needs two things, say the verb *and* its object, gets a blend of both, and two things that were stored in the same columns cannot be told apart again. So give the layer several lookups, each with a part of the width: **heads**.
@@ -626,12 +629,12 @@ claim(
     all(torch.allclose(a, b, atol=1e-6) for a, b in pairs),
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Two questions at once
 #
 # Eight things, each with a name and eight numbers. A query holds *two* names, and wants the numbers of both. Same width, same parameters, one head or two; five seeds, on the first axis again. What comes back is counted as 1 − the mean squared error, since what is wanted has the variance 1. (Names are one-hot. Those in the query are three times as long, so that the scores can become large quickly.)
 
-# %%
+# %% slide="fragment"
 predict(
     "One head may look at both things. How much of the sixteen numbers can it bring back?",
     "nearly all of it", "three quarters", "half",
@@ -666,7 +669,7 @@ for heads in (1, 2):
     query, things, _ = next(batches)
     look[heads] = model(query, things, things)[1][0, 0, :, 0].detach()  # (heads, 8), for the first query
 
-# %%
+# %% slide="subslide"
 plots.seeds(brought_back, "share of the wanted variance that comes back");
 
 # %%
@@ -685,7 +688,7 @@ plots.heatmap(torch.cat([look[1], look[2]]), ["one head", "head 0 of two", "head
 claim("two heads bring back over 95 %, with every seed", brought_back["heads: 2"].min() > 0.95)
 claim("one head never over 60 %", brought_back["heads: 1"].max() < 0.6)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "half",
     "because it has one blend of the two things to give, from which neither can be got out again.",
@@ -693,16 +696,17 @@ predict.answer(
 
 # %% [markdown]
 # The half is no accident. What one head returns is a linear map of *one* blend, α times the first thing's numbers plus β times the second's. The best guess of the first from that blend z = αx + βy is α/(α² + β²) · z, and its error has the variance β²/(α² + β²). So of the first a share of α²/(α² + β²) comes back, of the second β²/(α² + β²): together one of two, however the vote is shared. More width or more steps change nothing. A softmax has one vote.
-#
+
+# %% [markdown] slide="slide"
 # ## Order
 
-# %%
+# %% slide="fragment"
 predict(
     "Shuffle the words of a sentence (no mask). What happens to what self-attention gives for them?",
     "nothing", "all its numbers change", "it is shuffled in the same way",
 )
 
-# %%
+# %% slide="fragment"
 attention = MultiHeadAttention(12, 3)
 order = torch.tensor([3, 0, 4, 1, 2])
 x = torch.randn(2, 5, 12)
@@ -712,7 +716,7 @@ claim(
     torch.allclose(shuffled, attention(x, x, x)[0][:, order], atol=1e-6),
 )
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "it is shuffled in the same way",
     "because a score is made from the two words alone, and a sum of values has no order.",
@@ -754,11 +758,11 @@ def sinusoidal_positions(length, d_model):
 # %%
 sinusoidal_positions = check("sinusoidal_positions", sinusoidal_positions)
 
-# %%
+# %% slide="slide"
 table = sinusoidal_positions(64, 32)
 plots.matrix(table.mT, "position", "dimension");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The table, lying on its side: what stands above a position is its vector, from dimension 0 down to 31. The rows at the top are the fast hands: they tell neighbours apart. Those at the bottom are the slow ones: they tell far from near.*
 
 # %%
@@ -786,18 +790,19 @@ claim(
     (told(x[:, order]) - told(x)[:, order]).abs().max() > 0.05,
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Rotated: queries and keys
 #
 # There is another way. Leave the word as it is, and *turn* its query and its key by an angle that grows with its position. A product of two vectors depends on the angle between them. Turn both by the same angle, and it stays what it was; turn one further than the other, and the angle changes by the difference, and the product with it. So the score knows how far apart two words stand, and nothing
 # else of where. This is **rotary** position embedding (Su et al. 2021), and most language models of today have it.
 
-# %%
+# %% slide="fragment"
 plots.rotary_pair(torch.tensor([1.0, 0.2]), torch.tensor([1.0, -0.1]), places=[(2, 1), (5, 4), (5, 1)]);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A query and a key with two numbers each, as they are (dashed) and turned by half a radian for each position (thick). From left to middle both turn further by the same amount, and the angle between them stays, because the query stands one position after the key in both. So is the product. Right: four positions apart, another angle, another product.*
-#
+
+# %% [markdown]
 # In a plane, (a, b) turned by the angle φ is (a cos φ − b sin φ, a sin φ + b cos φ). By hand: (1, 0) turned by a right angle, with cosine 0 and sine 1, is (0, 1).
 #
 # A key has many planes: column i of the first half and column i of the second make a pair (so in most models of today; the paper pairs neighbouring columns). One pair alone would come round after a few positions and take a far word for a near one. So the pairs turn at different rates, as the clock hands do: pair i by $\varphi = t / 10000^{2i/D_k}$ at position t.
@@ -851,7 +856,7 @@ claim("no vector changes its length", torch.allclose(rotary(query, torch.tensor(
 #
 # Which symbol stood just before? Sixteen symbols at random; one layer, one head, causal. Three models: no positions, added positions, rotated queries and keys. They are trained on sequences of 16, and asked about longer ones as well.
 
-# %%
+# %% slide="slide"
 predict(
     "At a length of 64, four times the trained one: which is still right in over 95 %, with all five seeds?",
     "added positions", "rotated queries and keys", "the added and the rotated", "neither of the two",
@@ -916,13 +921,13 @@ def learn_to_read(name, build, back=1):
     return torch.stack([share_known(model, length, back) for length in lengths])
 
 
-# %%
+# %% slide="subslide"
 for name, positions in {"no positions": None, "added (sines)": "added", "rotated (rotary)": "rotated"}.items():
     known[name] = learn_to_read(name, lambda: Reader(positions))
 lines = {name: each.mean(1).tolist() for name, each in known.items()}
 plots.curves(lengths, lines, "length of the sequence (trained on 16)", "share right", ylim=(0, 1.05));
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Without positions the layer knows which symbols came before and how often, and guesses. With either kind it is right at the length that it was trained on. Beyond, both get worse, the added ones much faster.*
 
 # %%
@@ -934,7 +939,7 @@ claim("at twice the length the added ones under 75 %, with every seed", added[1]
 claim("the rotated ones still over 85 %, in the mean over the seeds", turned[1].mean() > 0.85)
 claim("at four times the length most seeds of the rotated ones are under 95 %", turned[2].median() < 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "neither of the two",
     "and so rotary positions do not reach *any* length, though they reach further. With these seeds all five "
@@ -1131,7 +1136,7 @@ claim("on vectors without mirrors: over 85 %, with no bias", found["without, vec
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - The match is a product; divided by √d it keeps the softmax soft at any width. A smaller start of $W_q$ gives the same weights to begin with, but steps that are √d times as large.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 07 · Layer thirteen
 #
 # **145 minutes**, and 11 for what is called Further. You need [chapter 04](04_the_bottleneck.ipynb) (how far back a gradient reaches) and [chapter 05](05_bahdanau_attention.ipynb) (a state that asks at every step).
@@ -24,7 +24,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,7 +34,8 @@ plots.deep_network();
 # %% [markdown]
 # *Sixteen layers. The input is a table and two numbers. The lower layers have other work: adding the numbers. At layer 13 comes a question about the table, which no layer below has seen. How does the answer get there? Through twelve layers that were busy
 # (grey), around each of them by a skip (dashed), or by a lookup in the input (blue).*
-#
+
+# %% [markdown] slide="slide"
 # ## The thought
 #
 # This course began with a thought experiment. A network needs, at layer 13, some information from its input. Without attention, all the layers in between have to carry it along, and if there are many it may be lost, or drown in noise. With attention, layer 13 asks a
@@ -42,7 +43,7 @@ plots.deep_network();
 #
 # Is that so? It can be run. The table has four **slots**, each with a **value** from 0 to 7. Beside it stand two numbers a and b from 0 to 2. The network has to give (a + b) mod 3 from its state after layer 12. At layer 13 it is told which slot is wanted, and after layer 16 it has to give the value.
 
-# %%
+# %% slide="fragment"
 tables, a, b, question = data.table_questions((4,), 4, torch.Generator().manual_seed(0))
 for table, first, second, slot in zip(*(each.tolist() for each in (tables, a, b, question)), strict=True):
     print(f"table {table}, a = {first}, b = {second}: the sum is {(first + second) % 3};", end=" ")
@@ -77,16 +78,16 @@ def learn(build, slots=4, label="", loss=models.table_loss, asked=None, steps=40
     return networks, *models.table_accuracy(networks, *questions(1000))
 
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # The control is a network of four layers that is asked at the first of them: is the question hard in itself? (About four seconds.)
 
-# %%
+# %% slide="fragment"
 predict(
     "The same lookup, learned by four layers and by sixteen. Which networks get most of the values right?",
     "only those of four layers", "all of them", "none of them",
 )
 
-# %%
+# %% slide="subslide"
 networks, sums, values = {}, {}, {}
 
 
@@ -98,7 +99,7 @@ for name, options in {"plain": {}, "plain, 4 layers": {"depth": 4, "asked_at": 1
     train_kind(name, lambda: models.DeepNetwork(4, **options))
 plots.seeds(values, "value right, on new tables", chance=1 / 8);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A point for each seed. With four layers the lookup is learned without a mistake. With sixteen it is not learned at all.*
 
 # %%
@@ -107,7 +108,7 @@ claim("the plain network's values are hardly above chance", values["plain"].max(
 claim("its other work is done, in two of the three seeds at least", sums["plain"].median() > 0.9)
 claim("four layers have learned the same lookup", values["plain, 4 layers"].mean() >= 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "only those of four layers",
     "and so the question is not hard in itself. Why the deep ones fail is what this chapter finds out.",
@@ -192,7 +193,7 @@ def spreads_of(network):
         return torch.stack([spread_of(x) for x in network.states(table, a, b, question)])
 
 
-# %%
+# %% slide="slide"
 predict(
     "In the plain network the gradient shrinks on its way down. What does the signal do on its way up?",
     "it keeps its size", "it shrinks as well", "it grows",
@@ -213,7 +214,7 @@ plots.curves(range(17), reach, "layer", "size of the gradient", log="y");
 # *Both axes are logarithmic. Above, the plain network's signal falls in a straight line on its way up to layer 12, exponentially. Below, its
 # gradient falls in the same way on its way down to the input: it **vanishes**. In the other four both arrive.*
 
-# %%
+# %% slide="subslide"
 for name in kinds:
     up, down = spread[name][12] / spread[name][0], reach[name][0] / reach[name][16]
     print(f"{name:10} spread, layer 12 over code {up:7.1e}; gradient, code over layer 16 {down:7.1e}")
@@ -224,7 +225,7 @@ for name in ("orthogonal", "ReLU", "LayerNorm", "residual"):
     arrive = min(spread[name][12] / spread[name][0], reach[name][0] / reach[name][16])
     claim(f"{name}: more than a twentieth of both", arrive > 0.05)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "it shrinks as well",
     "because a plain layer, as it starts, shrinks nearly all that passes it, in either direction. So the two "
@@ -234,18 +235,18 @@ predict.answer(
 # %% [markdown]
 # Now train the other four. (About ten seconds.)
 
-# %%
+# %% slide="slide"
 predict(
     "Neither vanishes in these four. How many of them get over 90 % right with every seed?",
     "one of them", "two or three", "all four",
 )
 
-# %%
+# %% slide="subslide"
 for name in ("orthogonal", "ReLU", "LayerNorm", "residual"):
     train_kind(name, lambda: models.DeepNetwork(4, **kinds[name]))
 plots.seeds(values, "value right, on new tables", chance=1 / 8);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *All four get off the ground. Only the residual network has it with every seed.*
 
 # %%
@@ -256,7 +257,7 @@ claim("orthogonal: over 40 %, with nothing but another start", values["orthogona
 claim("orthogonal: one seed at least under 90 %", values["orthogonal"].min() < 0.9)
 claim("a residual connection alone: at least 95 % right, with every seed", values["residual"].min() >= 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "one of them",
     "and so vanishing is not the whole story: something else keeps the other three back.",
@@ -267,7 +268,7 @@ predict.answer(
 #
 # And depth alone rules nothing out. The plain network's failure is one of its *start*: with orthogonal matrices at the start, and 2,000 steps instead of 400, plain layers had over 95 % right with each seed. With PyTorch's start 2,000 steps changed nothing: .11 to .13.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## What is left of the table?
 #
 # A gradient travels down, information travels up. To see how far it gets, take a network, stop at some layer, and try to read the table from the state with the simplest reader there is: a linear classifier, the **probe** (Alain and Bengio 2016). If it can, the table is there, and easy to get: a *line* reads it, as we shall say. If it cannot, the table is not gone for good. A reader with
@@ -326,16 +327,16 @@ def left_of_the_table(network, layers, blur=0.01, as_read=True):
     return torch.tensor(shares)
 
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # First the networks as they start, untrained, from the code up to layer 12.
 
-# %%
+# %% slide="fragment"
 before = {name: left_of_the_table(network, range(0, 13, 2)) for name, network in fresh.items()}
 curves = {name: shares.mean(1) for name, shares in before.items()}
 axes = {"chance": 1 / 8, "ylim": (0, 1.05)}
 plots.curves(range(0, 13, 2), curves, "layer, before training", "slots read right by a probe", **axes);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *At the start the orthogonal and the residual network hand the whole table up to layer 13. From the plain network nothing can be read at layer 12.
 # In ReLU and LayerNorm a line finds less from layer to layer: they **tangle** the table.*
 #
@@ -348,17 +349,18 @@ print(f"plain, untrained, layer 12: {as_read:.2f} as layer 13 reads it, {alone:.
 claim("plain, untrained: a hundredth of what layer 13 reads hides the table", as_read < 0.25)
 claim("a hundredth of its own spread does not", alone > 0.7)
 
-# %% [markdown]
+# %% [markdown] slide="subslide"
 # And after training?
 
-# %%
+# %% slide="fragment"
 left = {name: left_of_the_table(networks[name].model(seeds[0]), range(0, 13, 2)) for name in kinds}
 curves = {name: shares.mean(1) for name, shares in left.items()}
 plots.curves(range(0, 13, 2), curves, "layer, after training", "slots read right by a probe", **axes);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Through the residual network the table stays readable all the way. From the plain network this probe reads nothing at layer 12, neither before training nor after. (Mean of the four slots, first seed; the other seeds are printed below.)*
-#
+
+# %% [markdown]
 # ### Look yourself
 #
 # Move the slider from the input up to layer 12. Each slot has a bar; the dashed line is chance.
@@ -397,7 +399,8 @@ claim("residual: all of it is still there", at_12["residual"].min() >= 0.95)
 # The ReLU and the LayerNorm network tangle the table from the start (in the second it is the tanh between the norms: without it a line reads nearly all, told by `norms_alone`), although neither signal nor gradient vanishes there. (Tangled is not gone: a reader with a hidden
 # layer of its own finds more than a line, in untrained LayerNorm networks .06 to .12 more, in ReLU networks .05 to .07. And it is not all: without other work ReLU networks had .50 to .59 right.)
 # Two networks are left to explain: plain layers lose the table altogether, and of the orthogonal ones, which have it at the start, a line reads only part in the end.
-#
+
+# %% [markdown] slide="slide"
 # ## Three suspects
 #
 # Who takes the table from the plain network? Three explanations suggest themselves, and each is plausible.
@@ -442,7 +445,7 @@ claim("plain: without other work still under 40 %", values["plain, no other work
 # its signal: let the gradient shrink to .57 of its size at each of the twelve layers below, to about a thousandth in all, as it does in the plain network.
 # The values that pass up stay as they are.
 
-# %%
+# %% slide="slide"
 predict(
     "An orthogonal network whose gradient vanishes and whose signal does not, no other work: what is right?",
     "next to nothing", "about half", "nearly everything",
@@ -461,7 +464,7 @@ def orthogonal_gated(carry):
     return models.DeepNetwork(4, orthogonal=True, carry=carry)
 
 
-# %%
+# %% slide="subslide"
 names = ("orthogonal, gradient vanishes", "orthogonal, signal vanishes")
 for name, carry in zip(names, (vanishing_gradient, vanishing_signal), strict=True):
     train_kind(name, lambda: orthogonal_gated(carry), **value_alone)
@@ -473,7 +476,7 @@ claim("with this gate under a thousandth of the gradient reaches the code", gate
 claim("a vanished gradient loses nothing: over 95 % right", values[names[0]].min() > 0.95)
 claim("a vanished signal loses the table: under 50 %", values[names[1]].max() < 0.5)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "nearly everything",
     "because these layers carry the table up as they are, and so nothing has to be learned below. With a "
@@ -664,7 +667,7 @@ why_lost = check("why_lost", why_lost)
 # %% [markdown] tags=["solution"]
 # Every number is compared with another of the same network: the noise with what layer 13 reads, the gradient at the code with the one at the top. So neither a network in which all is small nor a loss in other units is blamed for that. And the gradient is asked about last, since it is small wherever the state was made small.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Layers that look back
 #
 # Write $v_0$ for the input's code and $v_l$ for what layer l gives. A plain layer reads the last of them. A residual layer reads their **sum**:
@@ -743,14 +746,14 @@ for name in ("plain + a skip to layer 13", "plain + attention over depth"):
     print("sums right", [f"{share:.3f}" for share in sums[name].tolist()])
     claim(f"{name}: at least 95 % of the values are right", values[name].mean() >= 0.95)
 
-# %%
+# %% slide="fragment"
 one = networks["plain + attention over depth"].model(seeds[0])
 with torch.no_grad():
     states = torch.stack(one.states(table, a, b, question)[:13])  # (13, B, 64)
     weights = torch.softmax(states @ one.reader.query, 0).mean(1)  # (13,)
 plots.bars(weights, ["input", *map(str, range(1, 13))]).set_xlabel("layer");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Where layer 13 looks, on average over 256 tables (first seed): at the bottom, where the table still is.*
 
 # %%
@@ -762,7 +765,7 @@ claim("over half of the weight is on the input's code and the first three layers
 #
 # And both bring back a *whole state*, 64 numbers in which the table is one sum. Picking out the slot is left to the last four layers. Hold on to that thought.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Ask the input
 #
 # The last way is the one in the thought experiment. The dictionary is made **from the input**: each slot has a learned key, the same for all inputs; its value is a learned vector for what stands in the slot *this time*. Layer 13's state, with the question in it, asks.
@@ -796,13 +799,13 @@ attend_to_input = check("attend_to_input", attend_to_input)
 # %% [markdown]
 # Put it into the *plain* network. (Three seconds.)
 
-# %%
+# %% slide="slide"
 predict(
     "Plain layers, and a lookup in the input at layer 13: what comes out, and what is in the state below?",
     "right, and the table in the state", "right, and no table in the state", "still at chance",
 )
 
-# %%
+# %% slide="subslide"
 name = "plain + attention to the input"
 train_kind(name, lambda: models.DeepNetwork(4, reader=models.InputReader(4, attend_to_input)))
 shown = ("plain", "residual", "plain + a skip to layer 13", "plain + attention over depth", name)
@@ -815,7 +818,7 @@ print("left at layer 12", [f"{share:.2f}" for share in at_12[name].tolist()], "(
 claim("attention to the input: at least 99 % of the values are right", values[name].mean() >= 0.99)
 claim("and at layer 12 the table is as good as gone", at_12[name].max() < 0.25)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "right, and no table in the state",
     "because the value was fetched from the input, and not carried.",
@@ -1150,7 +1153,7 @@ claim("with replay over 90 %, and task B as well", replayed[-1].min() > 0.9)
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - A gradient that vanishes on its way down, a signal that vanishes on its way up, and information that is tangled are different things. To tell them apart, change one and not the others.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 08 · Deep attention models
 #
 # **140 minutes**, and 6 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (multi-head attention, the causal mask, rotary positions) and from [chapter 07](07_layer_thirteen.ipynb) what a residual connection is for.
@@ -23,7 +23,7 @@ from utils.checks import check, claim
 
 torch.manual_seed(0);
 
-# %%
+# %% slide="slide"
 import copy
 import math
 import textwrap
@@ -38,9 +38,10 @@ from utils.training import presets
 torch.set_num_threads(1)  # for models as small as these, more threads only get in each other's way
 plots.residual_stream(layers=2);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *A whole transformer. Each token becomes a vector, and the vectors run along the blue line, the **residual stream**. Branches read from it through a norm, and add what they found. Attention is the only place where tokens hear of each other; the **MLP** in each block sees one token at a time. (It stands for multi-layer perceptron; papers also say feed-forward network.) What comes out at the end are **logits**: a score for each token that could come next, of which a softmax makes probabilities.*
-#
+
+# %% [markdown]
 # ## Chapter 06 in short
 #
 # A sequence looks itself up: query, key and value all come from x. You have written all of this. `F.scaled_dot_product_attention` is PyTorch's fast version of your lookup (chapter 09 opens it), and since that does not keep the weights, a method computes them when you want to look.
@@ -103,12 +104,12 @@ claim("the weights are the same", torch.allclose(fast.weights(x, causal=True), w
 positions = torch.arange(7)
 claim("and so are the turns", torch.allclose(rotary(x, positions), models.rotary(x, positions), atol=1e-6))
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## A block
 #
 # Line by line, on a sequence of two tokens. First the **norm**: each vector is divided by the root of its mean square, so that whatever is in the stream, a branch reads numbers of size one. (2, 2) becomes (1, 1); (3, −3) becomes (1, −1). (Each column is then multiplied by a learned weight, which starts at 1.)
 
-# %%
+# %% slide="fragment"
 x = torch.tensor([[[2.0, 2.0], [3.0, -3.0]]])  # (B = 1, T = 2, d_model = 2)
 norm = nn.RMSNorm(2)
 norm(x).detach()
@@ -133,7 +134,8 @@ claim("the MLP gives a token the same, in company or alone", torch.allclose(alon
 
 # %% [markdown]
 # How should it start? `W_o` and `down` write into the stream. Start both at zero, and a new block adds nothing: it is the identity, and so are a hundred of them in a row. Before training, then, depth does no harm, and that is easy to check, which is why the exercises start so. But it is one start among several, and it can have a price: in their short time not all recall models learn from it. A `head` at zero costs more. "How to start", further down, has the figures.
-#
+
+# %% [markdown] slide="slide"
 # ### Exercise 8.1 · A block  (12 minutes, about 10 lines)
 # Two norms, one for each branch, *before* attention and MLP (pre-norm). Attention is the `SelfAttention` of the cell above (not one of `models`). `causal` is True unless somebody says otherwise; `positions` go to the attention.
 #
@@ -182,7 +184,7 @@ y = deep(x)
 claim("a hundred new blocks give back their input", torch.equal(y, x))
 claim("and pass the gradient back as it came", torch.equal(gradient, torch.ones_like(x)))
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## A language model
 #
 # A language model is asked one thing at every position: **what comes next?** Blocks in a row, and something at either end:
@@ -268,20 +270,20 @@ def next_token_loss(logits, tokens, ignore=-1):
 # %%
 next_token_loss = check("next_token_loss", next_token_loss)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # What does a model say that has never been trained?
 
-# %%
+# %% slide="fragment"
 predict("Bytes as tokens, no training at all, a head at zero: how many bits per byte is the loss?", 0, 1, 8)
 
-# %%
+# %% slide="fragment"
 untrained = LanguageModel(vocabulary=256, d_model=64, heads=4, layers=2, context=64)
 tokens = torch.randint(256, (8, 64))
 bits = next_token_loss(untrained(tokens), tokens) / math.log(2)  # from nats to bits
 print(f"{bits:.6f} bits per byte")
 claim("an untrained model needs log2(256) = 8 bits per byte", abs(bits - 8) < 1e-5)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     8,
     "because 256 equal logits give each byte a probability of 1/256, and one of 256 is told by eight bits.",
@@ -332,7 +334,7 @@ for name, preset in presets.PRESETS.items():
 #
 # The small one sees 0.9 million bytes of training text, once. (About 15 seconds on a CPU.)
 
-# %%
+# %% slide="slide"
 predict(
     "Where will the small model's bits per byte on held-out files lie?",
     "above the unigram entropy", "below xz", "between unigram entropy and xz",
@@ -352,7 +354,7 @@ torch.manual_seed(0)
 model = preset.build(LanguageModel).to(device)
 losses = preset.train(model, text.train, text_loss)
 
-# %%
+# %% slide="subslide"
 bits = presets.bits_per_byte(model, text.held_out, preset.context, text_loss)
 smooth = (losses / math.log(2)).unfold(0, 20, 10).mean(-1)  # the mean of 20 steps, every 10
 steps = [20 + 10 * i for i in range(len(smooth))]
@@ -360,7 +362,7 @@ lines = {"the model, in training": smooth.tolist()}
 levels = {"unigram entropy": unigram, "xz -9e": xz, "the model, on held-out text": bits}
 plots.curves(steps, lines, "step", "bits per byte", levels=levels);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The loss falls below the unigram entropy within some fifty steps; what is below that line, frequencies alone cannot do. What follows is spelling, words, the beginnings of syntax. The lowest level is xz; the one between is the model on the held-out text, at the end.*
 
 # %%
@@ -369,7 +371,7 @@ claim("below 3.4 bits per byte, and far below the unigram entropy", bits < min(3
 if name == "cpu":
     claim("and xz is still far ahead of it", xz < bits - 0.5)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "between unigram entropy and xz",
     "at this size and in this time.",
@@ -403,7 +405,7 @@ if name == "cpu":
 # Fifteen seconds on a processor do not beat a compressor. xz finds whole repeated lines, however long ago they stood, and this model sees 64 bytes. Part of the gap is that (with only 4 KiB to look back in, still 64 times as much, xz needs 2.03), part of it the short training (with twice the steps the model needed 2.4 bits). We have not told the two apart any further.
 # (xz has seen no training text. When it had read that first, it needed 1.31 bits.) What a larger model makes of the same text is for your GPU to find out.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Let it write
 #
 # The model gives probabilities. To write, draw a token, append it, ask again.
@@ -462,10 +464,10 @@ def write(model, beginning, length, temperature, top_k=40, seed=0):
     return bytes(tokens[0].tolist()).decode(errors="replace")
 
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # The same beginning at temperature 0.6 and at temperature 1. Look for real words, and for variety.
 
-# %%
+# %% slide="fragment"
 for temperature in (0.6, 1.0):
     print(f"--- temperature {temperature}")
     for line in write(model, "class Reader:\n    def __init__(self", 260, temperature).splitlines():
@@ -509,21 +511,22 @@ print("untrained:", [f"{weight:.2f}" for weight in control.tolist()])
 claim("some head gives over a quarter of its weight to the byte before", trained.max() > 0.25)
 claim("no head of an untrained model gives a tenth", control.max() < 0.1)
 
-# %%
+# %% slide="slide"
 chosen = [list(heads)[head] for head in (trained.argmax(), trained.argmin())]
 plots.attention_maps({title: heads[title] for title in chosen}, letters);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *The two heads that give the most (left) and the least (right) weight to the byte before, on the excerpt, without a running kernel. A row is the byte that looks. Everything above the diagonal is the future, and empty. Left, the strongest cells keep close to the diagonal; right, they reach further back, or spread out.*
 #
 # Nobody built heads of this or that kind; training made them. What a head of one layer is good for to a head of the next, a smaller task shows better.
-#
+
+# %% [markdown] slide="slide"
 # ## Recall: a dictionary in the input
 #
 # A sequence of pairs, key and value, key and value. Then the keys again, in another order: what was the value of each? The pairing is new in every sequence, so nothing can be learned by heart: the dictionary is in the *input*. This is **associative recall**.
 
 
-# %%
+# %% slide="fragment"
 def named(tokens):
     """Keys are the tokens 0 to 31, values 32 to 63."""
     return [f"k{token}" if token < 32 else f"v{token - 32}" for token in tokens.tolist()]
@@ -593,7 +596,7 @@ def learn_recall(name, model, rate, seed=0, steps=350):
     return shares
 
 
-# %%
+# %% slide="slide"
 predict(
     "Which of the four will answer more than half of the questions right?",
     "all four", "both attention models", "GRU and LSTM", "two layers of attention only",
@@ -606,7 +609,7 @@ contestants |= {"GRU": Recurrent(nn.GRU), "LSTM": Recurrent(nn.LSTM)}
 rates = {"two layers": 5e-3, "one layer": 5e-3, "GRU": 1e-2, "LSTM": 1e-2}
 recall = {name: learn_recall(name, model, rates[name]) for name, model in contestants.items()}
 
-# %%
+# %% slide="subslide"
 tokens, answers = data.associative_recall(500, torch.Generator().manual_seed(1))  # new ones
 most_frequent = tokens[:, 1:16:2].mode(-1).values  # (500,): a value of each sequence
 known = {"the most frequent value": (answers == most_frequent[:, None]).float().mean().item()}
@@ -614,7 +617,7 @@ smooth = {name: torch.tensor(shares).unfold(0, 10, 5).mean(-1).tolist() for name
 steps = [10 + 5 * i for i in range(len(smooth["GRU"]))]
 plots.curves(steps, smooth, "step", "answered right", levels=known);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *For over a hundred steps two layers do no better than one, and then, within some fifty, they can do it. The other three end near the dashed line: what one gets right who always names the most frequent value of the sequence.*
 
 # %%
@@ -625,7 +628,7 @@ claim("two layers of attention answer at least 95 % right", right["two layers"] 
 claim("one layer at most 35 %", right["one layer"] <= 0.35)
 claim("GRU and LSTM at most 35 %, at this size and budget", max(right["GRU"], right["LSTM"]) <= 0.35)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "two layers of attention only",
     "and it comes suddenly: for a hundred steps the answers show no sign, though the loss falls. What the "
@@ -785,7 +788,8 @@ claim("which is not so with none", abs(off[0] - off[-1]) < 0.1)
 
 # %% [markdown]
 # So it keeps most where the key is a large part of the mean, as it should if a value's look at its key is what counts. The weights can be asked directly.
-#
+
+# %% [markdown] slide="slide"
 # ### How they do it
 #
 # Think of one lookup. The question is the key K. Where K stood, K is stored, and that tells nothing new. The *next* position has the value; but what is stored there, as a key, is the value, and the question does not know it. Unless somebody has left a note at that position: "I come after K".
@@ -817,12 +821,13 @@ claim("layer 1: values look at their key, with over 60 % of the weight", notes(f
 claim("layer 2: questions look at the value behind their key, with over 80 %", finds(second) > 0.8)
 claim("the model of one layer does neither, with under 35 %", max(notes(only), finds(only)) < 0.35)
 
-# %%
+# %% slide="subslide"
 plots.attention_maps({"layer 1": first[0, 0], "layer 2": second[0, 0]}, named(tokens[0]));
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *One sequence. Left, in layer 1: the rows of the values have their strongest cell just left of the diagonal, on their key. Right, in layer 2: the last eight rows are the questions; each looks at the value that stood behind its key.*
-#
+
+# %% [markdown]
 # The second is an **induction head**: it finds where something like this stood before, and says what followed. With the head below that takes the notes it makes an induction circuit, found in language models from two layers up (Elhage et al. 2021, Olsson et al. 2022), where it appears as suddenly as here.
 #
 # But weights only show where somebody looked. If the answers rest on the notes, then a false note must give a false answer. So take the model as it is, and swap the notes of neighbouring pairs: what layer 1 adds at the value of the first pair is added at that of the second, and the other way round.
@@ -871,13 +876,13 @@ class NoteForFree(SelfAttention):
 # %% [markdown]
 # One layer, one lookup, the same steps. (Four seconds.)
 
-# %%
+# %% slide="slide"
 predict(
     "One layer that is given the notes: when does it answer most questions right?",
     "never: it lacks a layer", "sooner than two layers", "later than two layers",
 )
 
-# %%
+# %% slide="subslide"
 torch.manual_seed(0)
 given = attentive(1)
 given.blocks[0].attention = NoteForFree(d_model=64, heads=1)
@@ -886,7 +891,7 @@ names = ("two layers", "one layer", "one layer, notes given")
 smooth = {name: torch.tensor(recall[name]).unfold(0, 10, 5).mean(-1).tolist() for name in names}
 plots.curves(steps, smooth, "step", "answered right");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *With the notes given, one layer has it, and sooner than two that have to learn to take them.*
 
 # %%
@@ -895,15 +900,16 @@ with torch.no_grad():
 print(f"one layer, notes given: {share:.3f}")
 claim("with the note for free one layer answers at least 95 % right", share >= 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "sooner than two layers",
     "for it need not learn to take the notes: that is what the first of two layers was needed for.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # So that is what the first of two layers is for: a dictionary that one layer writes and the next one reads.
-#
+
+# %% [markdown]
 # ## Further · Pictures  (6 minutes)
 #
 # Nothing in a block knows about text. Cut a picture into patches, give each a vector, and call them tokens: that is the vision transformer (Dosovitskiy et al. 2020). Handwritten digits of 8 × 8 grey values make 16 patches of 2 × 2. Two changes: a picture has no future, so `causal=False`; and the places are learned vectors that are added to the patches.
@@ -986,7 +992,7 @@ plots.patches_seen(
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - A transformer is a stream with branches: attention moves things between positions, the MLP sees one position at a time; both read through a norm and add.

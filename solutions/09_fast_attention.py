@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 09 · Fast attention
 #
 # **140 minutes**, and 30 for what is called Further. You need [chapter 06](06_queries_keys_and_values.ipynb) (scaled dot products), and from [chapter 05](05_bahdanau_attention.ipynb) the additive score.
@@ -38,7 +38,7 @@ from torch.nn import functional as F
 from utils import attention, costs, training
 from utils.predictions import predict
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Chapter 01 ended with a price: a lookup by products compares *every* key. A sequence of T tokens that looks itself up compares T² pairs, and for each pair it writes a score, and then a weight. So write chapter 06's attention as its formula says, and measure it. `costs.milliseconds` calls functions in turns and takes the median of each. `costs.most_at_once` adds up the bytes of what operations return, as long as it is alive.
 
 
@@ -60,7 +60,7 @@ def compared(ways, T, width=64):
     return costs.milliseconds(calls, 3), {name: costs.most_at_once(call) for name, call in calls.items()}
 
 
-# %%
+# %% slide="fragment"
 lengths = [512, 1024, 2048, 4096]
 ways = {"the formula": plain, "PyTorch's own": pytorchs}
 measured = {T: compared(ways, T) for T in lengths}
@@ -70,12 +70,12 @@ for T, (times, sizes) in measured.items():
 a, b, c = torch.randn(3, 300, 64)
 claim("both give the same numbers", torch.allclose(plain(a, b, c), pytorchs(a, b, c), atol=1e-5))
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # Twice as many tokens take four times the memory by the formula: two matrices of 4096 × 4096 numbers, alive at once, are 134 MB, for one head of one layer. `F.scaled_dot_product_attention` needs about a hundredth of that, and less time. It leaves nothing out and approximates nothing. How?
 #
 # The times above are this machine's; yours are printed when you run the cell. All times of this chapter are those of a **CPU, on one thread**. Where a GPU would be another story, the text says so.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## See each score once
 #
 # The difficulty is the softmax. A weight is exp(score) divided by the sum over *all* keys, so it seems that all scores have to be there before the first weight can be given. And for safety the largest is subtracted, so all have to be seen before even the first exponential is taken.
@@ -87,7 +87,8 @@ claim("both give the same numbers", torch.allclose(plain(a, b, c), pytorchs(a, b
 # | 0 | 0 | exp(0 − 0) = 1 |
 # | log 2 | log 2 | ½ + 1 = 1.5 |
 # | log 3 | log 3 | ⅔ · 1.5 + 1 = 2 |
-#
+
+# %% [markdown]
 # At log 2 the 1 of before was measured against the largest score 0. Against log 2 the same score has exp(0 − log 2) = ½. So whenever the largest changes from `old` to `new`, what was summed is multiplied by exp(old − new), because exp(score − old) · exp(old − new) = exp(score − new). At the end the weight of log 3 is 1 / 2, and with 1 + 2 + 3 = 6 it should be 3 / 6.
 
 # %%
@@ -96,14 +97,14 @@ predict(
     "a thousand times", "half a million times", "some fourteen times",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ### Exercise 9.1 · Online softmax  (10 minutes, about 6 lines)
 # The scores come in **tiles**, a few at a time, from an iterator that can be gone through once. (It has one buffer: the next tile overwrites the last.) Give the largest score of all, and the total: the sum of exp(score − largest). A tile may be hidden whole: then all its scores are −∞, and it adds nothing, even if it comes first. If all are hidden, the answer is −∞ and 0.
 #
 # <details><summary>Hint 1</summary>For each tile: the new largest, then shrink the total, then add the tile's exponentials.</details>
 # <details><summary>Hint 2</summary>Begin below every score, with <code>torch.tensor(-math.inf)</code>. As long as the largest is still −∞, nothing was seen: −∞ − (−∞) would be NaN.</details>
 
-# %% exercise="online_softmax"
+# %% exercise="online_softmax" slide="fragment"
 def online_softmax(tiles):
     """The largest score, and the sum of exp(score - largest), over all tiles (n,), each seen once."""
     # BEGIN SOLUTION
@@ -149,11 +150,12 @@ predict.answer(
 # %% [markdown]
 # So in random order the total is hardly ever rescaled. Does one pass save time, then? Hardly: compiled as plain loops on a CPU, one pass took .85 to .95 of the time of two. Both take an exponential for each score, and that is most of the time. What one pass saves is *keeping the scores*. (Two figures of this chapter are told and not run; `python -m utils.told --list 09` has their commands.)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Two halves of a dictionary
 #
 # The weighted sum of values can be carried along in the same way. For each query keep three things: the largest score, the total, and the `sums`, which are the sum of exp(score − largest) · value. Their quotient sums / total is the context. When the largest changes, total and sums shrink by the same factor.
-#
+
+# %% [markdown]
 # Three such things are the whole answer of a part of a dictionary. Two parts can be put together, as two tiles were. By hand, one query with values of one number:
 #
 # | part | scores | values | largest | total | sums |
@@ -193,7 +195,7 @@ merge_partials = check("merge_partials", merge_partials)
 # Nothing is divided by the total yet, for a context alone no longer says how much weight stands behind it. One division at the very end is enough.
 
 
-# %%
+# %% slide="fragment"
 def partial_attention(query, key, value):
     """What these keys and values (Tk, …) contribute: largest (Tq, 1), total (Tq, 1) and sums (Tq, Dv)."""
     scores = query @ key.mT / math.sqrt(query.size(-1))  # (Tq, Tk)
@@ -209,7 +211,7 @@ halves = [partial_attention(query, key[some], value[some]) for some in (slice(0,
 answers = [sums / total for total, sums in (first, second, both)] + [plain(query, key, value)]
 plots.entries(["first three", "last three", "merged", "as a whole"], torch.cat(answers));
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Chapter 02's six words, cut in two. Each half gives a colour of its own, and merged they give that of the whole. It is not the middle of both, since the half with the better matches has more of the say.*
 
 # %%
@@ -254,11 +256,12 @@ predict.answer(
     "last digits are lost. In order that happens two million times, with tiles two thousand times.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Tile by tile
 #
 # Now the whole lookup. For each tile of keys compute its scores, (Tq, tile), and merge what it contributes with what you have. The tile's scores are not needed any more, and the next tile can take their place. This is the idea of FlashAttention (Dao et al. 2022; with this order of loops in its second version, Dao 2023). The online softmax is older (Milakov and Gimelshein 2018), and so is attention in little memory (Rabe and Staats 2021).
-#
+
+# %% [markdown]
 # ### Exercise 9.3 · Tiled attention  (15 minutes, about 9 lines)
 # Scaled dot-product attention of query (Tq, Dk) with key (Tk, Dk) and value (Tk, Dv), `tile` keys at a time. The last tile may have fewer. No tensor may have as many as Tq · Tk numbers: the check looks. Gradients have to pass, and 64-bit inputs give a 64-bit context. (You may use what you wrote above, or carry `largest`, `total` and `sums` along by hand.)
 #
@@ -285,10 +288,10 @@ tiled_attention = check("tiled_attention", tiled_attention)
 # %% [markdown] tags=["solution"]
 # The parts come from a generator, so only one tile is alive at a time. In a list all of them would be.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Watch one query while it reads eight tiles of two keys. A bar is a key's share of what was read *so far*: each tile that comes in pushes the older bars down, and one with a large score far down. Move the slider.
 
-# %%
+# %% slide="fragment"
 from utils import widgets
 
 scores = 1.5 * torch.randn(16, generator=torch.Generator().manual_seed(4))
@@ -304,14 +307,14 @@ plots.bar_grid(some);
 # %% [markdown]
 # *The same without a mouse: after one tile, three, and all eight. Shares only shrink while tiles come in, and at the end they are the weights.*
 
-# %%
+# %% slide="slide"
 predict(
     "256 queries, 65,536 keys, tiles of 256. How much memory does the tiled lookup take at once, beside its "
     "inputs? (All the weights are 67 MB.)",
     "about 1 MB", "about 8 MB", "about 67 MB",
 )
 
-# %%
+# %% slide="subslide"
 many = [1024, 4096, 16384, 65536]
 tiled = functools.partial(tiled_attention, tile=256)
 sizes = {"the formula": [], "tile by tile": []}
@@ -322,7 +325,7 @@ for Tk in many:
 megabytes = {name: [size / 1e6 for size in each] for name, each in sizes.items()}
 plots.curves(many, megabytes, "keys", "MB at once", "xy");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *For each number of keys the most that is alive at once. The formula's line rises with the keys, the other is flat.*
 
 # %%
@@ -330,7 +333,7 @@ formula, by_tiles = sizes.values()
 claim("the formula takes 64 times the memory for 64 times the keys", formula[-1] == 64 * formula[0])
 claim("tile by tile it is the same, within a percent", max(by_tiles) < 1.01 * min(by_tiles))
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "about 1 MB",
     "because a tile's scores are 256 × 256 numbers, a quarter of a megabyte. There are a few such tensors at "
@@ -358,11 +361,12 @@ ax.set_xticks(lengths, lengths);
 #
 # Your loop does all the multiplications of the formula, and a few more. Why is it faster at 4,096 tokens? The usual answer is that less is moved between processor and memory. That is a claim, and here is how to test it.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Where does the time go?
 #
 # Count first. An attention's two products take a multiplication and an addition for each triple: query, key, and channel. And numbers travel: what is too large for the cache is written to memory, and read again by the next operation.
-#
+
+# %% [markdown]
 # ### Exercise 9.4 · Operations and bytes  (10 minutes, about 4 lines)
 # For Tq queries, Tk keys, and widths Dk and Dv, in float32 (4 bytes a number), count
 # - **operations**: multiplications and additions of the two products;
@@ -459,7 +463,7 @@ for title, found in {"by count": parts, "measured": clock}.items():
 #
 # So *tiles save memory everywhere; how much time that saves depends on the machine*. A picture says on which: the **roofline** (Williams et al. 2009). A machine can do so many operations in the time in which it moves one byte; that is its *ridge*. Work with fewer operations for each byte waits for memory.
 
-# %%
+# %% slide="subslide"
 points = {}
 for name, time in clock.items():
     whole = name in ("the formula", "in kept buffers")
@@ -469,9 +473,10 @@ ridges = {"this machine, one thread": rates["operations"] / rates["bytes moved"]
 ridges["one H100, bfloat16"] = 989e12 / 3.35e12
 plots.roofline(ridges, points);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *On the slope bytes arrive too slowly, under the flat roof the arithmetic is the limit. On this CPU all four ways stand right of its ridge, so traffic does not limit them. The GPU's ridge lies far to the right of the formula. (PyTorch's point is placed as if it took blocks of 256 as well.)*
-#
+
+# %% [markdown]
 # The H100 is a GPU of 2022; its figures are from the data sheet: 989 · 10¹² operations a second in bfloat16 (numbers of two bytes), 3.35 · 10¹² bytes. With two bytes a number all points move right by a factor of two: the formula to 32 operations a byte, which is a ninth of that ridge, blocks of 256 to 240, close to it, and larger blocks beyond. That is why FlashAttention was written for GPUs, and why one thread of this CPU cannot show its reason. (A roofline takes the larger of two parts, as if they went on at the same time; the account above adds its parts up.)
 #
 # One more measurement, before you use somebody else's function. `F.scaled_dot_product_attention`, SDPA for short, takes any number of axes before the last two.
@@ -555,14 +560,15 @@ claim("what is kept is a fifth at most", backward["recomputed"][2] < backward["f
 # %% [markdown]
 # So does fast attention compute less? No: on the way back it computes one product more, five instead of four, and T² exponentials a second time. It takes less memory. On this CPU it is faster only as far as it asks for fewer new pages; on a GPU because it moves less.
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## A sum instead of a product
 #
 # Chapter 05's score is a sum: Σ_h w_h tanh(query_h + key_h). It cannot be written as one product of matrices, so the formula makes a tensor with a number for every query, key *and channel*. What does that cost, and what can be done? Two ideas.
 #
 # - **Blocks.** Take eight queries at a time, as above.
 # - **Algebra.** $\tanh x = 1 - 2 / (1 + e^{2x})$, and $e^{2(q + k)} = e^{2q} \cdot e^{2k}$. So take exponentials of the *rows* alone, (Tq + Tk) · A of them instead of Tq · Tk · A tanhs. For each triple there remain a product, a sum and a division.
-#
+
+# %% [markdown]
 # By hand: q = 0, k = ½ log 3, w = 1. Then $e^{2q} = 1$, $e^{2k} = 3$, and 1 − 2 / (1 + 3) = ½. And tanh(½ log 3) is ½.
 #
 # One thing can go wrong: $e^{2k}$ overflows where k is above 44, even if q = −44 makes the sum harmless. So **move** each channel: subtract the middle of its keys' range from the keys and add it to the queries. The sum q + k stays what it was, and the exponents become small.
@@ -617,13 +623,13 @@ ways = {"tanh, whole": tanhs, "tanh, in blocks": eight_at_a_time(tanhs), "fracti
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 print({name: f"{time:.1f} ms" for name, time in ms.items()})
 
-# %%
+# %% slide="slide"
 predict(
     "By itself, each of the two ideas saves some milliseconds. How much do both together save?",
     "what the better of them saves", "as if their factors were multiplied", "the sum of what they save",
 )
 
-# %%
+# %% slide="subslide"
 ways |= {"fractions, in blocks": eight_at_a_time(fractions)}
 ms = costs.milliseconds({name: functools.partial(way, *rows) for name, way in ways.items()})
 slow, blocks, algebra, both = ms.values()
@@ -649,7 +655,7 @@ ms |= costs.milliseconds(control)
 print({name: f"{ms[name]:.1f} ms" for name in control})
 print(f"new memory, by count: {4 * buffer.numel() / rates['new bytes']:.1f} ms")
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "the sum of what they save",
     "because they remove different parts of the time: blocks the new memory, and the fractions the tanhs.",
@@ -746,7 +752,7 @@ from utils.attention.kernels import folding
 
 print(folding.__doc__)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## What all this does not do
 #
 # The numbers are the same, so the price is still T² products. What would it take to pay less? Chapter 02 had a memory that does not grow: the sum of outer products of keys and values. As an attention it is called **linear attention** (Katharopoulos et al. 2020; here in its simplest form): each token adds its pair to one matrix, and asks it. Time grows with T, and the memory is one matrix. In chunks of 128 tokens:
@@ -767,7 +773,7 @@ def causal(query, key, value):
     return F.scaled_dot_product_attention(*(x[None, None] for x in (query, key, value)), is_causal=True)[0, 0]
 
 
-# %%
+# %% slide="subslide"
 lengths = [1024, 2048, 4096, 8192]
 growth = {"softmax": [], "linear": []}
 for T in lengths:
@@ -780,7 +786,7 @@ ax = plots.curves(lengths, growth, "tokens", "milliseconds", "xy")
 ax.minorticks_off()
 ax.set_xticks(lengths, lengths);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *PyTorch's fast softmax attention still rises three to four times for twice the tokens, the linear one twice.*
 
 # %%
@@ -788,14 +794,14 @@ factors = {name: times[-1] / times[0] for name, times in growth.items()}
 print({name: f"× {factor:.0f}" for name, factor in factors.items()}, "for eight times the tokens")
 claim("softmax attention grows much faster", factors["softmax"] > 1.5 * factors["linear"])
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # And what is lost? Recall, as in chapter 02. Sixteen keys of 64 random numbers, each with a value of 32 signs; and since a dictionary is there to be *changed* (`d[key] = value` of chapter 01), sixteen more writes to keys drawn among them: a key may be overwritten once, several times, or not at all. Then every key is asked, and all 32 signs of its *latest* value have to be right. Three memories to begin with:
 #
 # - the **sum** of outer products;
 # - the sum with **decay**: before each write the memory is multiplied by .95, so old pairs fade;
 # - the **softmax** lookup, which keeps all 32 pairs.
 
-# %%
+# %% slide="fragment"
 predict(
     "Sixteen keys, sixteen overwritings. Which of these three gives most of the latest values?",
     "the softmax lookup", "the sum with decay", "none of them",
@@ -825,7 +831,7 @@ def softmax_lookup(keys, order, values, later=0.0):
     return torch.softmax(scores, -1) @ values
 
 
-# %%
+# %% slide="subslide"
 def right(memory, pairs, rewrites, seeds=range(10)):
     shares = []
     for seed in seeds:
@@ -846,7 +852,7 @@ claim("none of them gives as many as half", max(means.values()) < 0.5)
 plainly = right(softmax_lookup, 16, 0).mean()
 claim("without overwriting the softmax lookup is always right", plainly > 0.99)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "none of them",
     "because none of them replaces. Softmax mixes old and new value of a key with equal weights. The sums are"
@@ -972,7 +978,7 @@ scores_kernel = check("scores_kernel", scores_kernel)
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - A softmax needs the largest score and a total, and both can be carried along: when the largest changes, what was summed shrinks by exp(old − new).

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] slide="slide"
 # # 10 · Generation
 #
 # **135 minutes**, and 7 for what is called Further. You need [chapter 08](08_deep_attention_models.ipynb) (the language model, `sample`), and from [chapter 09](09_fast_attention.ipynb) that a byte has to be moved before it is used.
@@ -39,11 +39,11 @@ torch.set_num_threads(1)
 text = data.source_code()
 model = kept.text_model("cpu").cpu()  # as chapter 08 kept it; otherwise trained now, for some fifteen seconds
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Chapter 08's model writes like this: it reads all that is there, gives the probabilities of the next byte, one is drawn and appended, and it reads all that is there once more.
 
 
-# %%
+# %% slide="fragment"
 @torch.no_grad()
 def write_anew(model, tokens, length, seed=0):
     """tokens (1, T) and `length` more; each of them takes a pass over all that is there."""
@@ -64,17 +64,17 @@ def string_of(tokens):
 
 print(string_of(write_anew(model, bytes_of("def read(self, size"), 40)))
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # To write the byte after 1,000 others, it computes 1,000 queries, keys and values in each layer. It has done that for 999 of these bytes a moment before, when the last one was not there.
 
-# %%
+# %% slide="fragment"
 predict(
     "One more byte stands at the end. Which of the earlier keys and values are others than before?",
     "those of the last layer", "all of them", "none of them",
 )
 
 
-# %%
+# %% slide="fragment"
 @torch.no_grad()
 def keys_and_values(model, tokens):
     """For each block the keys and values (1, H, T, Dk) of the tokens."""
@@ -91,18 +91,19 @@ before, after = ([x for pair in each for x in pair] for each in (before, after))
 gaps = [(old - new[:, :, :-1]).abs().max() for old, new in zip(before, after, strict=True)]
 claim("with one byte more, all earlier keys and values are as they were but for rounding", max(gaps) < 1e-3)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "none of them",
     "because of the causal mask: what stands at a place depends on what is before it, in the first layer and "
     "so in every other.",
 )
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## A dictionary that grows
 #
 # So keep them. A new token needs one new key and one new value for each head and layer. Its query asks *all* keys, old and new; the old queries have been answered, and nobody needs them again. Such a store is called a **KV cache**. It is a dictionary in the sense of chapter 01: entries are added, and a query asks for them.
-#
+
+# %% [markdown]
 # Several tokens may come at once: the beginning that a model is to continue, its **prompt**, say. Then the block of new queries meets all keys so far, and its last query stands at the last key. By hand: three tokens are there, two more come. The first of the two may see four keys, the second five. As a mask (2, 5), True = may attend:
 #
 # | | 1 | 2 | 3 | 4 | 5 |
@@ -219,7 +220,7 @@ claim("read in pieces, with your cache: the same logits as in one pass", same)
 # %% [markdown]
 # The course's `attention.KVCache` does the same and copies less: it sets room aside before it is needed, and `cut(n)` lets it forget all but its first n tokens. From here on it is used, and only times are measured, so a model with random numbers will do. How long does one more token take?
 
-# %%
+# %% slide="slide"
 predict(
     "A text of 1,024 tokens instead of 64: without a cache the next token takes some twenty times as long. "
     "And with one?",
@@ -244,7 +245,7 @@ def one_more(model, caches, tokens):
         cache.cut(held)
 
 
-# %%
+# %% slide="subslide"
 with torch.no_grad():
     for length in lengths:
         tokens, caches = torch.randint(256, (1, length)), caches_for(wide)
@@ -256,7 +257,7 @@ ax = plots.curves(lengths, times, "tokens before it", "milliseconds for a token"
 ax.minorticks_off()
 ax.set_xticks(lengths, lengths);
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Without a cache a token takes the longer, the more are there. With one it takes hardly longer.*
 
 # %%
@@ -266,7 +267,7 @@ for i in (0, -1):
 claim("at 1,024 tokens the cache makes it over four times as fast", without[-1] > 4 * with_cache[-1])
 claim("with a cache 1,024 tokens take less than four times the time of 64", with_cache[-1] < 4 * with_cache[0])
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "one to three times as long",
     "because the maps, the norms and the calls from Python are the same for one token; only its lookup grows,"
@@ -292,7 +293,7 @@ with torch.no_grad():
 print({name: f"{time:.0f} ms" for name, time in ms.items()}, "for 512 tokens")
 claim("at once they take less than a fifth of the time", ms["at once"] < ms["one by one"] / 5)
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## Bytes
 #
 # A cache trades time for memory. How much?
@@ -302,7 +303,7 @@ claim("at once they take less than a fifth of the time", ms["at once"] < ms["one
 #
 # <details><summary>Hint</summary><code>min(tokens, window)</code>, if there is a window.</details>
 
-# %% exercise="cache_bytes"
+# %% exercise="cache_bytes" slide="fragment"
 def cache_bytes(layers, key_heads, d_head, tokens, batch=1, bytes_per_number=2, window=None):
     """Bytes of the keys and values that a model keeps for `batch` texts of `tokens` each.
 
@@ -344,10 +345,10 @@ rate = numbers.numel() * 4 / read  # bytes per millisecond
 print(f"{weights / 1e6:.0f} MB of weights, read at {rate / 1e6:.1f} GB/s:", end=" ")
 print(f"about {weights / rate:.1f} ms for a token, if all is read as fast as a sum is")
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # Write a text, or write sixteen at the same time, each with a cache of its own. Every number of the weights now serves sixteen multiplications instead of one.
 
-# %%
+# %% slide="fragment"
 predict(
     "Sixteen texts at the same time instead of one: how many tokens a second are written in all?",
     "more than twice as many", "about as many", "sixteen times as many",
@@ -363,7 +364,7 @@ def filled(model, batch, length):
     return caches
 
 
-# %%
+# %% slide="subslide"
 cases = [(1, 16), (4, 16), (16, 16), (1, 4096)]  # texts, tokens of each
 calls = {}
 for batch, length in cases:
@@ -381,7 +382,7 @@ claim("sixteen texts at once: more than 2.5 times the tokens of one", 16 / took[
 claim("with 4,096 tokens in the cache a token takes longer than with 16", took[1, 4096] > took[1, 16])
 del calls, big, numbers  # 350 MB
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "more than twice as many",
     "because sixteen share one reading of the weights. It is not sixteen times as many: a product with few "
@@ -392,7 +393,8 @@ predict.answer(
 # On the machine that wrote this, one text reached about half of the bound. (A bound is no forecast, and this one rests on how fast a sum reads.) That is why those who serve a model put many texts together, and why one reader's answer does not come faster from a processor with more arithmetic: it needs more bytes a second.
 #
 # So whatever makes the cache smaller makes long texts cheaper. There are three ways: fewer heads of keys, fewer tokens, fewer bits.
-#
+
+# %% [markdown] slide="slide"
 # ## Fewer heads of keys
 #
 # Let neighbouring query heads share one head of keys and values (Ainslie et al. 2023; with a single one, Shazeer 2019). Each head still asks its own question and has its own weights.
@@ -403,7 +405,7 @@ predict.answer(
 # <details><summary>Hint 1</summary><code>key.repeat_interleave(H // G, 1)</code> repeats each head for its neighbours; <code>repeat</code> would give every other one.</details>
 # <details><summary>Hint 2</summary>The causal mask (T, T) is <code>torch.ones(T, T, dtype=torch.bool).tril()</code>.</details>
 
-# %% exercise="grouped_query_attention"
+# %% exercise="grouped_query_attention" slide="fragment"
 def grouped_query_attention(query, key, value):
     """Causal attention: the context (B, H, T, Dv) of query (B, H, T, D) on fewer heads of keys and values.
 
@@ -475,19 +477,19 @@ def comes_back(parts, key_heads):
         return 1 - torch.stack([error(networks, *next(batches)) for _ in range(10)]).mean(0)
 
 
-# %%
+# %% slide="slide"
 predict(
     "Two query heads share one head of keys and values of eight numbers. In which version do they bring back "
     "all?",
     "in neither of the two", "in the first, not in the second", "in the first and in the second",
 )
 
-# %%
+# %% slide="subslide"
 wants = {1: "the same eight numbers", 2: "first eight, last eight"}
 shared = {f"{wants[parts]}: 2 on {heads}": comes_back(parts, heads) for parts in (1, 2) for heads in (2, 1)}
 plots.seeds(shared, "share of the wanted variance that comes back");
 
-# %% [markdown]
+# %% [markdown] slide="fragment"
 # *Where both heads want the same numbers, one head of keys does as well as two, with half the cache. Where they want different ones, half is lost.*
 
 # %%
@@ -496,7 +498,7 @@ claim("the same eight numbers: sharing loses nothing", same_one.min() > 0.95)
 claim("different ones: shared, at most 60 % come back", parts_one.max() < 0.6)
 claim("and with heads of their own over 95 %", min(same_two.min(), parts_two.min()) > 0.95)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "in the first, not in the second",
     "because the shared value has eight numbers. What the two heads want of a thing are eight numbers in the "
@@ -505,7 +507,8 @@ predict.answer(
 
 # %% [markdown]
 # That reason can be tested: give the shared head a value of sixteen numbers, and both versions should come back whole. They do: over .99 with each of three seeds (told and not run; `python -m utils.told --list 10` has the command). So heads may share keys and values as long as all that is fetched fits into one value, and all that it is found by into one key. (Here both heads search by the same names. Where each searches by a kind of its own and the key is narrow, sharing loses: `two_kinds_of_names`, two thirds against .99.) What each needs of its own is the *question*.
-#
+
+# %% [markdown] slide="slide"
 # ## A window
 #
 # Or keep the last tokens only. A mask does that: each query sees `window` keys up to its own place.
@@ -515,7 +518,7 @@ predict.answer(
 #
 # <details><summary>Hint</summary>How far behind query i is key j? <code>torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)</code>.</details>
 
-# %% exercise="sliding_window"
+# %% exercise="sliding_window" slide="fragment"
 def sliding_window(queries, keys, window):
     """A mask (Tq, Tk), True = may attend: each query sees the `window` keys up to its own place, and itself.
 
@@ -569,13 +572,13 @@ tokens, answers = data.associative_recall(1000, torch.Generator().manual_seed(9)
 places = (tokens[:, 16:, None] == tokens[:, None, :16]).int().argmax(-1) + 1  # of each answer, (B, 8)
 behind = torch.arange(16, 24) - places  # how far back it stands
 
-# %%
+# %% slide="slide"
 predict(
     "Some values stand further back than the window reaches. How many of these does the model still name?",
     "about half of them", "most, since the first layer passes them on", "next to none",
 )
 
-# %%
+# %% slide="fragment"
 found = {}
 for window in (24, 16, 12, 8):
     right = masked(recall, tokens, sliding_window(24, 24, window))[:, 16:].argmax(-1) == answers
@@ -585,7 +588,7 @@ for window in (24, 16, 12, 8):
 claim("inside the window all is recalled", min(inside for inside, _ in found.values()) > 0.97)
 claim("beyond it next to nothing, at each width", max(found[window][1] for window in (16, 12, 8)) < 0.1)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "next to none",
     "because this model fetches a value from where it stands, in one step. What the window hides is not there.",
@@ -639,13 +642,14 @@ claim("no sinks: the first byte gets less than an even share", max(on_first) < e
 
 # %% [markdown]
 # It does not: this model has none. Where a large model is at hand (the last section) you can look for them.
-#
+
+# %% [markdown] slide="slide"
 # ## Fewer bits
 #
 # Or store each number in fewer bits: divide the numbers of a key by the largest of them (in absolute value), multiply by 127, and round. (With 2 bits that is −1, 0 and 1.) One byte for each number is left, and one scale for each key. (Here they are rounded and kept as float32: this measures what it costs, and saves no time.)
 
 
-# %%
+# %% slide="fragment"
 def rounded(steps):
     """Keys and values whose numbers are multiples of a `steps`-th of the largest among them."""
 
@@ -667,7 +671,8 @@ claim("2 bits cost over a tenth", extra[2] > 0.1)
 
 # %% [markdown]
 # Eight bits are as good as thirty-two, four nearly so, and two are not when they are rounded so simply (Liu et al. 2024 do better). (Count the scale as well: at 16 numbers a head, 8 bits are 20 bytes instead of 64; at 128, 132 instead of 512.)
-#
+
+# %% [markdown] slide="slide"
 # ## Guessing ahead
 #
 # A pass over five tokens takes far less time than five passes: here one and a half times to twice that of a single token. The weights are read once, and the calls from Python are made once. So let something cheap **draft** the next few tokens, and let the model check them all in one pass. That would be easy if there were one right next token. But text is *drawn*, and what is kept must come out with exactly the model's own probabilities.
@@ -675,7 +680,8 @@ claim("2 bits cost over a tenth", extra[2] > 0.1)
 # It can be done (Leviathan et al. 2023, Chen et al. 2023). The draft has drawn token x with its probability q(x); the model, the *target*, gives it p(x).
 # - Keep x with probability min(1, p(x) / q(x)): what the draft offers too often is sometimes turned down.
 # - If it is turned down, draw anew from what the target has *above* the draft, max(p − q, 0), scaled to sum to 1.
-#
+
+# %% [markdown]
 # By hand, two tokens: q = (.8, .2), p = (.5, .5). The first is drafted with .8 and kept with 5/8: it comes out with .8 · 5/8 = .5. Turned down it is with .3, and then p − q = (−.3, .3), so the second comes: .2 (drafted, and always kept) + .3 = .5. As wanted.
 
 # %% [markdown]
@@ -740,7 +746,7 @@ print(f"the table needs {surprise:.2f} bits per byte on held-out text, the model
 #
 # Does the rule keep its promise? At one place of a text, draw 200,000 times: directly from the target; by the rule; and by two other rules, of which one redraws from p after a no and the other keeps every draft. (The draft is the table of single bytes here, which differs more from the target.) The distance between two distributions is half the sum of absolute differences.
 
-# %%
+# %% slide="slide"
 predict(
     "A draft is turned down. Somebody then draws simply from the target's p. What comes out in all?",
     "another distribution than p", "p, only later", "the draft's distribution",
@@ -764,7 +770,7 @@ is_kept = torch.rand(len(x), generator=draws) < p[x] / q[x]
 outcomes = {"drawn from the target": draw(p), "by the rule": torch.where(is_kept, x, draw(above / above.sum()))}
 outcomes |= {"redrawn from p": torch.where(is_kept, x, draw(p)), "every draft kept": x}
 
-# %%
+# %% slide="subslide"
 shares = {name: torch.bincount(each, minlength=256) / len(each) for name, each in outcomes.items()}
 distance = {name: ((share - p).abs().sum() / 2).item() for name, share in shares.items()}
 for name, each in distance.items():
@@ -776,7 +782,7 @@ share, overlap = is_kept.float().mean(), torch.minimum(p, q).sum()
 print(f"kept {share:.3f}; overlap of p and q {overlap:.3f}")
 claim("drafts are kept as often as p and q overlap", (share - overlap).abs() < 0.01)
 
-# %%
+# %% slide="fragment"
 predict.answer(
     "another distribution than p",
     "because what the draft offers too often has had its chance already; redrawn from p it gets a second one.",
@@ -846,7 +852,7 @@ for n in runs:
     at += n + 1
 print(textwrap.fill(marked, 100))
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # And at single places: what the target wants, what the draft offers, and their overlap, which is kept. Move the slider through the text. (The twelve bytes that are common here, and all others together.)
 
 # %%
@@ -863,7 +869,7 @@ for name, each in rows.items():
     some = each[:, shown]
     panels[name] = torch.cat([some, each.sum(1, keepdim=True) - some.sum(1, keepdim=True)], 1).clamp(0, 1)
 
-# %%
+# %% slide="fragment"
 steps = ["after " + "".join(letters[i - 7 : i + 1]) for i in places]
 names = [repr(chr(byte))[1:-1].replace(" ", "space") for byte in shown.tolist()] + ["others"]
 widgets.SliderBars(steps, panels, names, "probability", name="place")
@@ -997,7 +1003,7 @@ else:
 # %%
 predict.score()
 
-# %% [markdown]
+# %% [markdown] slide="slide"
 # ## In short
 #
 # - Keys and values of what was read do not change: keep them, and a token costs one query. Positions go on where the cache ends.
@@ -1026,3 +1032,5 @@ predict.score()
 # - Liu et al. 2024, [KIVI: a tuning-free asymmetric 2bit quantization for KV cache](https://arxiv.org/abs/2402.02750).
 # - Kwon et al. 2023, [Efficient memory management for large language model serving with PagedAttention](https://arxiv.org/abs/2309.06180): caches of many texts in one memory.
 # - Grattafiori et al. 2024, [The Llama 3 herd of models](https://arxiv.org/abs/2407.21783).
+#
+# Next: [11 Many GPUs](11_many_gpus.ipynb), for when one machine is not enough.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from rings import attention_ring, ring_sum
 
 from utils import data
 from utils.widgets import Alignment, HeadViews, SliderBars, SoftLookup, TrainingSteps
@@ -229,6 +230,8 @@ FIGURES = {
     "Alignment": alignment,
     "SliderBars": slider_bars,
     "HeadViews": lambda: HeadViews(["a", "</script>", "c"], torch.rand(2, 3, 3)),
+    "RingSum": ring_sum,
+    "RingAttention": attention_ring,
 }
 
 
@@ -260,7 +263,7 @@ def test_the_picture_is_of_the_figure_as_it_stands():
 
 def test_each_kind_is_drawn_by_its_own_script():
     scripts = [build()._esm for build in FIGURES.values()]
-    assert len({*scripts}) == 5 and all(script.count("function render(") == 1 for script in scripts)
+    assert len({*scripts}) == len(FIGURES) and all(script.count("function render(") == 1 for script in scripts)
 
 
 def test_a_large_figure_has_a_picture_of_its_beginning():

@@ -3,14 +3,13 @@
 import statistics
 import sys
 import time
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
+
+from utils.attempts.storages import Storages
 
 # Windows counts a thread's own time in steps of 15 ms: too coarse
 clock = time.perf_counter if sys.platform == "win32" else time.thread_time
@@ -38,41 +37,9 @@ def most_at_once(call: Callable[[], Any]) -> int:
 
     What a single operation needs inside, and frees before it ends, is not seen.
     """
-    with _Storages() as storages:
+    with Storages() as storages:
         call()
     return storages.most
-
-
-class _Storages(TorchDispatchMode):
-    """Follows the memory behind the tensors that operations return, until it is freed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.most = 0
-        self.known: set[int] = set()
-
-    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
-        for given in tree_iter((arguments, options)):
-            self._follow(given, new=False)
-        result = operation(*arguments, **(options or {}))
-        for made in tree_iter(result):
-            self._follow(made, new=True)
-        return result
-
-    def _follow(self, tensor: Any, new: bool) -> None:
-        if not isinstance(tensor, Tensor):
-            return
-        storage = tensor.untyped_storage()
-        if storage._cdata not in self.known:  # a view has its tensor's
-            size = storage.nbytes() if new else 0  # what is given was there before
-            self.known.add(storage._cdata)
-            self.now += size
-            self.most = max(self.most, self.now)
-            weakref.finalize(storage, self._freed, storage._cdata, size)
-
-    def _freed(self, name: int, size: int) -> None:
-        self.known.discard(name)
-        self.now -= size
 
 
 def forward_and_back(function: Callable, inputs: Sequence[Tensor]) -> tuple[list[Tensor], float, int]:

@@ -7,7 +7,8 @@
 A source is in percent format. A cell marked `exercise="name"` holds a function or class whose solution stands
 between `# BEGIN SOLUTION` and `# END SOLUTION`; the next code cell is its check, `name = check("name", name)`.
 In chapters/ each region becomes `raise NotImplementedError`, and cells tagged `solution` are left out. A cell that
-tells a prediction's answer has its code folded, so that nobody reads it before the experiment.
+tells a prediction's answer has its code folded, so that nobody reads it before the experiment. A cell marked
+`slide="…"`, with a word of SLIDES, is part of a slide show, and every other cell is skipped there.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from utils import exercises, minutes
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
+SLIDES = ("slide", "subslide", "fragment", "notes", "skip")  # what JupyterLab calls a cell's slide type
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -65,6 +67,10 @@ def build_all(root: Path = ROOT) -> dict[Path, str]:
 
 def _clean(cell: NotebookNode) -> NotebookNode:
     kept = {name: cell.metadata[name] for name in ("exercise", "tags") if name in cell.metadata}
+    slide = cell.metadata.get("slide", "skip")
+    if slide not in SLIDES:
+        raise SourceError(f"slide={slide!r} is none of {', '.join(SLIDES)}, in:\n{cell.source}")
+    kept["slideshow"] = {"slide_type": slide}
     if cell.source.startswith("predict.answer("):
         kept["jupyter"] = {"source_hidden": True}
     new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell

@@ -1,6 +1,7 @@
 """A sign of life for what takes longer than a second or two, and one plain line that stays when it is over."""
 
 import io
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,8 @@ class Bar(tqdm):  # type: ignore[misc]  # tqdm has no hints
     """
 
     def __init__(self, iterable: Iterable | None = None, label: str = "", unit: str = "steps", **options: Any):
+        if os.environ.get("TQDM_DISABLE"):  # which tqdm itself reads only where nothing is said
+            options["disable"] = True
         shell = get_ipython()
         in_notebook = shell is not None and hasattr(shell, "kernel") and not options.get("disable")
         self._place = display(_text(f"{label} …"), raw=True, display_id=True) if in_notebook else None

@@ -9,7 +9,7 @@ from utils import exercises
 from utils.exercises import bank, health, places
 
 FOLDER = Path(bank.__file__).parent
-SHARED = {"__init__", "drawn", "planted", "wrong_weights"}  # what exercises are made of
+SHARED = {"__init__", "drawn", "messages", "planted", "wrong_rings", "wrong_weights"}  # what exercises are made of
 
 
 @pytest.mark.parametrize("name", exercises.names())

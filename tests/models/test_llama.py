@@ -162,7 +162,7 @@ def test_a_config_may_leave_out_what_has_a_usual_value(folder):
     save_file(tensors(drawn(dataclasses.replace(ARCHITECTURE, key_heads=4))), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(short))
     model = llama.load(folder)[0]
-    assert (model.context, model.norm.eps, model.blocks[0].attention.key_heads) == (2048, 1e-6, 4)
+    assert (model.context, model.norm.eps, model.blocks[0].attention.W_k.out_features) == (2048, 1e-6, 4 * 4)
     assert torch.equal(model.rates, llama.rotary_rates(4, 10_000.0))
 
 

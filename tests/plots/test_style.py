@@ -21,7 +21,7 @@ def test_contrast_is_that_of_the_standard():
 @pytest.mark.parametrize("page", PAGES)
 def test_every_graphical_colour_stands_out_and_ink_can_be_read(page):
     assert {
-        colour for colour in [*colours.LINES, colours.BROWN, colours.GREY] if contrast(colour, PAGES[page]) < 3
+        colour for colour in [*colours.RANKS, colours.BROWN, colours.GREY] if contrast(colour, PAGES[page]) < 3
     } == set()
     assert contrast(INK[page], PAGES[page]) > 4.5
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from utils import waiting
 from utils.processes import RankFailed, launch, simulate
 from utils.processes.launching import end
 
@@ -83,6 +84,14 @@ def test_what_ranks_print_is_shown(capsys):
     capsys.readouterr()
     launch(lambda group: print(f"I am {group.rank()}\nand print"))
     assert capsys.readouterr().out == "rank 0: I am 0\nrank 0: and print\nrank 1: I am 1\nrank 1: and print\n"
+
+
+def test_ranks_show_no_bars(capfd):
+    def waits(group):
+        return list(waiting.Bar(range(3), "a bar of each rank"))
+
+    assert launch(waits) == [[0, 1, 2]] * 2
+    assert "a bar" not in capfd.readouterr().err
 
 
 def test_an_instance_of_a_cells_class_comes_back_as_one():

@@ -34,6 +34,7 @@ class Message:
     source: int
     target: int
     bytes: int
+    content: Tensor | None = field(default=None, repr=False, compare=False)  # if it is kept
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,24 @@ class Record:
         return sum(message.bytes for message in self.messages if message.source == rank)
 
 
-def simulate(function: Callable, *arguments: Any, processes: int = 2) -> tuple[list[Any], Record]:
+def simulate(
+    function: Callable, *arguments: Any, processes: int = 2, keep_contents: bool = False
+) -> tuple[list[Any], Record]:
     """The results of function(*arguments, group), rank after rank, and the record of what they sent.
 
     Runs what `utils.processes.launch` runs, with one difference: the ranks share the arguments. Every rank's random
-    numbers are its own, and begin alike. Raises RankFailed for an error in one rank, which ends all, and Deadlock.
+    numbers are its own, and begin alike. With keep_contents the record has what was sent, and not its size alone.
+    Raises RankFailed for an error in one rank, which ends all, and Deadlock.
     """
-    world = _World(processes)
+    world = _World(processes, keep_contents)
     return world.run(function, arguments), world.record
 
 
 class _World:
     """What the ranks of one simulation share."""
 
-    def __init__(self, size: int):
-        self.size, self.record = size, Record()
+    def __init__(self, size: int, keep_contents: bool):
+        self.size, self.record, self.keep_contents = size, Record(), keep_contents
         self.groups = [SimulatedGroup(rank, self) for rank in range(size)]
         self.turns = Turns(size, lambda rank: _set_default_group(self.groups[rank]))
         # what is under way from one rank to another, by (source, target, tag): sends and receives without their other
@@ -97,7 +101,8 @@ class _World:
             letter, slot = self.sends[way].popleft(), self.receives[way].popleft()
             slot.content = letter.tensor.detach().clone()
             letter.taken = True
-            self.record.messages.append(Message(way[0], way[1], _bytes(slot.content)))
+            kept = slot.content if self.keep_contents else None
+            self.record.messages.append(Message(way[0], way[1], _bytes(slot.content), kept))
 
 
 def _private() -> Any:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from utils.attention import reference
 
-from .multi_head import HeadMaps, merge_heads, split_heads
+from .multi_head import HeadMaps, heads_of_width, merge_heads
 from .positions import rotary
 
 
@@ -36,7 +36,7 @@ class SelfAttention(HeadMaps):
 
     def project(self, x: Tensor, positions: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The query, key and value (B, heads, T, Dk) of x."""
-        query, key, value = (split_heads(W(x), self.heads) for W in (self.W_q, self.W_k, self.W_v))
+        query, key, value = (heads_of_width(W(x), self.d_k) for W in (self.W_q, self.W_k, self.W_v))
         if positions is not None:
             query, key = rotary(query, positions), rotary(key, positions)
         return query, key, value

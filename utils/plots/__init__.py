@@ -2,6 +2,7 @@
 
 from .measurements import curves, matrix, regression, roofline, scatter, seeds
 from .networks import deep_network, encoder_decoder, residual_stream
+from .rings import lockstep, ring_rounds
 from .rotations import rotary_pair
 from .weights import (
     attention_maps,
@@ -30,6 +31,7 @@ __all__ = [
     "entries",
     "heatmap",
     "keys_in_plane",
+    "lockstep",
     "lookups",
     "matrix",
     "patches_seen",
@@ -37,6 +39,7 @@ __all__ = [
     "plane",
     "regression",
     "residual_stream",
+    "ring_rounds",
     "roofline",
     "rotary_pair",
     "scatter",

@@ -10,6 +10,7 @@ from matplotlib.colors import Colormap, ListedColormap, to_rgb
 
 INK, PAPER = "#202124", "#fefefd"
 LINES = ["#0f69c3", "#d27800", "#3c9687", "#ff2d78", "#78694b", "#a587c3"]
+RANKS = [*LINES, "#b23b00", "#993d8a"]  # of eight, whose number always stands with the colour
 BLUE, BROWN, GREY = LINES[0], "#a85400", "#7f8487"
 UNDER_INK, UNDER_WHITE = 0.77, 0.915  # so opaque blue or brown may be under ink, and has to be under white words
 

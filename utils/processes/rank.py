@@ -54,6 +54,7 @@ def prepare() -> None:
     """Once for a process. Jupyter's interrupt reaches all processes of a notebook, and only the notebook acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    os.environ["TQDM_DISABLE"] = "1"  # a bar of each rank, all in one place of the notebook, tells nothing
 
 
 def ready() -> int:

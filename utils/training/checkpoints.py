@@ -11,6 +11,8 @@ from torch import Tensor
 
 from utils.whole_files import whole_file
 
+from .ranks import ALONE, Ranks
+
 Batch = tuple[Tensor, ...]
 
 
@@ -25,7 +27,8 @@ class Stateful(Protocol):
 class Checkpoint:
     """Keeps a training in the file `path` every so many steps, and after the last.
 
-    In the file: the parts of the training, its losses so far, the state of PyTorch's random numbers, the last batch.
+    In the file: the parts of the training, its losses so far, the state of PyTorch's random numbers, the last batch;
+    whole for any number of ranks, so that another number of them can go on from there.
     `about` is plain data that says which training it is, beyond what training.train knows; a file of another one is
     refused. It appears whole or not at all, so that an interruption while it is written leaves the one before.
     """
@@ -34,36 +37,44 @@ class Checkpoint:
     every: int = 100
     about: Mapping = field(default_factory=dict)
 
-    def keep(self, about: Mapping, parts: Mapping[str, Stateful], losses: list[Tensor], batch: Batch) -> None:
-        """Write the file, in place of the one before."""
+    def keep(
+        self, about: Mapping, parts: Mapping[str, Stateful], losses: list[Tensor], batch: Batch, ranks: Ranks = ALONE
+    ) -> None:
+        """Write the file, in place of the one before: the first rank does, and every rank has to call."""
+        random, *others = ranks.gathered(_random_state())
         state = {
             "about": dict(about) | dict(self.about),
             "parts": {name: part.state_dict() for name, part in parts.items()},
             "losses": torch.stack(losses).cpu(),
             "batch": tuple(tensor.cpu() for tensor in batch),
-            "random": _random_state(),
+            "random": random,
+            "random of other ranks": others,
         }
+        if not ranks.first:
+            return
         with whole_file(self.path) as draft:
             torch.save(state, draft)
 
-    def restore(self, about: Mapping, parts: Mapping[str, Stateful], batches: Iterator[Batch]) -> Tensor:
+    def restore(
+        self, about: Mapping, parts: Mapping[str, Stateful], batches: Iterator[Batch], ranks: Ranks = ALONE
+    ) -> Tensor:
         """Bring the parts to where the file has them, take the batches of those steps, return their losses (steps,).
 
         Without a file nothing happens and there are no losses. The batches have to be the same as then. Raises
-        ValueError if they are not, or if the file is of another training, OSError where none could be written.
+        ValueError if they are not, if the file is of another training, or if not all ranks see it, and OSError where
+        none could be written. Of random numbers, a rank that the file does not know keeps its own.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.path.parent):
             pass  # better now than after the first hundred steps
-        if not self.path.exists():
-            return torch.empty(0)
-        try:
-            # to the CPU, for its GPU may not be here; weights only, so that a file from elsewhere runs no code
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-            losses, kept = state["losses"], state["about"]
-        except Exception:  # torch has many
-            raise ValueError(f"{self.path} is no checkpoint, or a broken one; remove it to begin anew") from None
-        self._compare(kept, dict(about) | dict(self.about))  # before anything is loaded: refused, it changes nothing
+        state = self._read()
+        losses: Tensor = state["losses"] if state else torch.empty(0)
+        if len({*ranks.gathered(len(losses))}) > 1:
+            raise ValueError(f"not all processes see the same {self.path}; use a folder that all machines share")
+        if not state:
+            return losses
+        # before anything is loaded: refused, it changes nothing
+        self._compare(state["about"], dict(about) | dict(self.about))
         # taken all the same, so that they go on from there; the last one tells whether they are the same
         for _ in range(len(losses)):
             batch = next(batches, ())
@@ -71,8 +82,21 @@ class Checkpoint:
             raise ValueError(f"{self.path} was trained on other batches; use those again, or another file")
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
-        _set_random_state(state["random"])  # last: batches may have drawn
+        random = [state["random"], *state.get("random of other ranks", [])]  # which older files do not have
+        if ranks.rank < len(random):
+            _set_random_state(random[ranks.rank])  # last: batches may have drawn
         return losses
+
+    def _read(self) -> dict[str, Any]:
+        """What is in the file, or nothing if there is none."""
+        if not self.path.exists():
+            return {}
+        try:
+            # to the CPU, for its GPU may not be here; weights only, so that a file from elsewhere runs no code
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            return {name: state[name] for name in ("losses", "about")} | state
+        except Exception:  # torch has many
+            raise ValueError(f"{self.path} is no checkpoint, or a broken one; remove it to begin anew") from None
 
     def _compare(self, kept: Mapping, wanted: Mapping) -> None:
         for name in [*wanted, *kept]:

@@ -2,7 +2,8 @@
 
     python -m utils.training.presets laptop-gpu --checkpoint laptop.pt
 
-trains one from a terminal, in a process that may be interrupted and started again, and prints its bits per byte.
+trains one from a terminal, in a process that may be interrupted and started again, and prints its bits per byte. Under
+torchrun several processes train it: README.md, beside this file.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from utils.models import LanguageModel, text_loss
 
 from .checkpoints import Checkpoint
 from .loop import device, train
+from .ranks import ALONE, Ranks, from_torchrun, under_torchrun
 
 BYTES = 256
 
@@ -46,7 +48,13 @@ class Preset:
         return kind(BYTES, self.width, self.heads, self.layers, self.context)
 
     def train(
-        self, model: nn.Module, text: Tensor, loss: Callable | None = None, seed: int = 0, path: str | Path = ""
+        self,
+        model: nn.Module,
+        text: Tensor,
+        loss: Callable | None = None,
+        seed: int = 0,
+        path: str | Path = "",
+        ranks: Ranks = ALONE,
     ) -> Tensor:
         """Train the model on the text (N,), in place: the loss of each step, in nats.
 
@@ -68,6 +76,7 @@ class Preset:
             precision=getattr(torch, self.precision),
             compiled=self.compiled,
             checkpoint=Checkpoint(Path(path), about=self._about(model)) if path else None,
+            ranks=ranks,
         )
 
     def _about(self, model: nn.Module) -> dict[str, str | int | float | bool]:
@@ -88,14 +97,17 @@ PRESETS = {
 
 
 @torch.no_grad()
-def bits_per_byte(model: nn.Module, text: Tensor, context: int, loss: Callable = text_loss, batch: int = 64) -> float:
+def bits_per_byte(
+    model: nn.Module, text: Tensor, context: int, loss: Callable = text_loss, batch: int = 64, ranks: Ranks = ALONE
+) -> float:
     """The loss on the text (N,), cut into stretches as long as the context, in bits.
 
-    Each stretch begins without memory: its first byte is not predicted, its second from one byte, and so on.
+    Each stretch begins without memory: its first byte is not predicted, its second from one byte, and so on. Every rank
+    reads all of it, since a sharded model computes only where all take part.
     """
     place = next(model.parameters()).device
     stretches = text[: len(text) // context * context].view(-1, context).long()  # (N / context, context)
-    portions = waiting.Bar(stretches.split(batch), "bits per byte", "batches")
+    portions = waiting.Bar(stretches.split(batch), "bits per byte", "batches", disable=not ranks.first)
     total = sum(loss(model, some.to(place)).item() * len(some) for some in portions)
     return total / len(stretches) / math.log(2)
 
@@ -106,25 +118,36 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("preset", choices=PRESETS)
     parser.add_argument("--checkpoint", default="", help="file to keep the training in, and to go on from")
     parser.add_argument("--steps", type=int, help="train for so many steps instead of the preset's")
+    parser.add_argument("--sharded", action="store_true", help="under torchrun: each process keeps a part of the model")
     options = parser.parse_args(arguments)
     preset = PRESETS[options.preset]
+    if options.sharded and not under_torchrun():
+        parser.error("--sharded needs several processes, which torchrun starts")
     if options.steps is not None:
         if options.steps < 1:
             parser.error(f"training needs at least one step, got {options.steps}")
         preset = dataclasses.replace(preset, steps=options.steps)
+    try:
+        with from_torchrun(options.sharded) as ranks:
+            _train_and_tell(preset, options.checkpoint, ranks)
+    except KeyboardInterrupt:
+        kept = f"; the same command goes on from {options.checkpoint}" if options.checkpoint else ""
+        sys.exit(f"interrupted{kept}")
+
+
+def _train_and_tell(preset: Preset, path: str, ranks: Ranks) -> None:
     if device().type == "cpu":
         torch.set_num_threads(1)  # for small models, more threads only get in each other's way
     text = data.source_code()
     torch.manual_seed(0)
     model = preset.build().to(device())
     try:
-        preset.train(model, text.train, path=options.checkpoint)
+        preset.train(model, text.train, path=path, ranks=ranks)
     except (ValueError, OSError) as error:
         sys.exit(str(error))
-    except KeyboardInterrupt:
-        kept = f"; the same command goes on from {options.checkpoint}" if options.checkpoint else ""
-        sys.exit(f"interrupted{kept}")
-    print(f"{bits_per_byte(model, text.held_out, preset.context):.3f} bits per byte on the files held out")
+    bits = bits_per_byte(model, text.held_out, preset.context, ranks=ranks)
+    if ranks.first:
+        print(f"{bits:.3f} bits per byte on the files held out")
 
 
 if __name__ == "__main__":

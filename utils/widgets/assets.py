@@ -11,5 +11,5 @@ def script(name: str) -> str:
 
 
 def style(name: str) -> str:
-    """Its style sheet."""
-    return (HERE / f"{name}.css").read_text(encoding="utf-8")
+    """Its style sheet, after what figures share."""
+    return "".join((HERE / f"{file}.css").read_text(encoding="utf-8") for file in ("elements", name))

@@ -43,6 +43,71 @@ function announcer(figure) {
   };
 }
 
+/** A Play button and a slider, by which the model's number `name` goes from 0 to `last()`, `pace` milliseconds from one
+ * to the next; where a reader asks for no motion, by `stride` with each press. The kernel is told when a move, or Play,
+ * ends. `show(text)` draws the slider as the model has it, `halt()` ends what plays. */
+function player(model, parent, { name, label, last, pace, stride = 1 }) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const play = still ? "Step" : "Play";
+  const controls = html("div", "step-player", parent);
+  const button = html("button", "play", controls, play);
+  const slider = html("input", "slider", controls);
+  Object.assign(slider, { type: "range", min: 0, step: 1 });
+  slider.setAttribute("aria-label", label);
+  [button, slider].forEach(keepsKeys);
+  let playing = null;
+  function stop() {
+    clearInterval(playing);
+    playing = null;
+    button.textContent = play;
+    model.save_changes();
+  }
+  function advance(by = 1) {
+    model.set(name, Math.min(last(), model.get(name) + by));
+    if (still || model.get(name) === last()) stop();
+  }
+  button.addEventListener("click", () => {
+    if (playing) return stop();
+    if (model.get(name) >= last()) model.set(name, 0);
+    if (still) return advance(stride);
+    playing = setInterval(advance, pace);
+    button.textContent = "Pause";
+  });
+  slider.addEventListener("input", () => {
+    if (playing) stop();
+    model.set(name, Number(slider.value));
+  });
+  slider.addEventListener("change", () => model.save_changes());
+  function show(text) {
+    slider.max = last();
+    slider.value = model.get(name);
+    slider.setAttribute("aria-valuetext", text);
+  }
+  return { show, halt: () => clearInterval(playing) };
+}
+
+/** A choice of the model's `name` among options, where there is one. `show()` draws it as the model has it. */
+function picker(model, parent, name, label, options) {
+  if (options.length < 2) return () => {};
+  const choice = html("label", "step-picker", parent, label);
+  const select = html("select", "", choice);
+  select.setAttribute("aria-label", label);
+  for (const option of options) html("option", "", select, option);
+  keepsKeys(select);
+  select.addEventListener("change", () => {
+    model.set(name, options[select.selectedIndex]);
+    model.save_changes();
+  });
+  return () => (select.selectedIndex = options.indexOf(model.get(name)));
+}
+
+/** Calls redraw now and when one of the names changes; returns what ends that. */
+function redrawn(model, names, redraw) {
+  for (const name of names) model.on(`change:${name}`, redraw);
+  redraw();
+  return () => names.forEach((name) => model.off(`change:${name}`, redraw));
+}
+
 /** The three largest weights of a row, without those under 0.01; `name(j)` says what stands in column j. */
 function topThree(weights, name) {
   const looked = weights.map((weight, j) => ({ weight, j })).filter(({ weight }) => weight >= 0.01);

@@ -1,4 +1,4 @@
-// The figure in which a slider over training steps moves the keys. The kernel is told when a move, or Play, ends.
+// The figure in which a slider over training steps moves the keys.
 
 const SIZE = 360; // pixels of the plane's side
 const CURVE = { left: 44, right: 290, top: 10, bottom: 96, height: 118 }; // the loss curve, in pixels
@@ -63,14 +63,8 @@ function render({ model, el }) {
   html("div", "title", side, "loss (logarithmic)");
   const { points, now, marker } = drawCurve(side, steps, losses);
   const reading = html("div", "reading", side);
-  const controls = html("div", "controls", side);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const play = still ? "Step" : "Play";
-  const button = html("button", "play", controls, play);
-  const slider = html("input", "slider", controls);
-  Object.assign(slider, { type: "range", min: 0, max: last, step: 1 });
-  slider.setAttribute("aria-label", "training step");
-  [button, slider].forEach(keepsKeys);
+  const stride = Math.ceil(last / STRIDES);
+  const { show, halt } = player(model, side, { name: "record", label: "training step", last: () => last, pace: PACE, stride });
 
   function redraw() {
     const record = model.get("record");
@@ -85,37 +79,11 @@ function render({ model, el }) {
     for (const [name, value] of Object.entries({ cx: x, cy: y })) marker.setAttribute(name, value);
     reading.textContent = `step ${steps[record]}, loss ${rounded(losses[record])}`;
     plane.setAttribute("aria-label", `${slots.length} keys among ${model.get("contexts").length} places at ${reading.textContent}`);
-    slider.setAttribute("aria-valuetext", reading.textContent);
-    slider.value = record;
+    show(reading.textContent);
   }
-
-  let playing = null;
-  function stop() {
-    clearInterval(playing);
-    playing = null;
-    button.textContent = play;
-    model.save_changes();
-  }
-  function advance(by = 1) {
-    model.set("record", Math.min(last, model.get("record") + by));
-    if (still || model.get("record") === last) stop();
-  }
-  button.addEventListener("click", () => {
-    if (playing) return stop();
-    if (model.get("record") === last) model.set("record", 0);
-    if (still) return advance(Math.ceil(last / STRIDES));
-    playing = setInterval(advance, PACE);
-    button.textContent = "Pause";
-  });
-  slider.addEventListener("input", () => {
-    if (playing) stop();
-    model.set("record", Number(slider.value));
-  });
-  slider.addEventListener("change", () => model.save_changes());
-  model.on("change:record", redraw);
-  redraw();
+  const end = redrawn(model, ["record"], redraw);
   return () => {
-    clearInterval(playing);
-    model.off("change:record", redraw);
+    halt();
+    end();
   };
 }

@@ -81,7 +81,7 @@ def packages_are_there() -> None:
     except ImportError:
         raise NotReady(f"the course's packages are not installed for {sys.executable}: {remedy()}") from None
     wanted = (ROOT / "utils" / "hosted.txt").read_text(encoding="utf-8").splitlines()[1:]
-    for line in ["jupyterlab", "nbclient", "psutil", *wanted]:
+    for line in ["jupyterlab", "psutil", *wanted]:
         needs = Requirement(line)
         try:
             version = importlib.metadata.version(needs.name)
@@ -145,15 +145,22 @@ def number_names_are_kept() -> None:
 
 def a_notebook_runs() -> None:
     """In a kernel of this Python, and not of another one that Jupyter finds first."""
-    import nbclient
-    import nbformat
+    from jupyter_client.manager import start_new_kernel
 
-    cell = nbformat.v4.new_code_cell("import sys, torch\nprint(sys.prefix)")
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", extra_arguments=QUIET).execute()
-    prefix = notebook.cells[0].outputs[0]["text"].strip()
+    said: list[str] = []
+
+    def hear(message: dict) -> None:
+        said.append(message["content"].get("text") or message["content"].get("evalue", ""))
+
+    manager, kernel = start_new_kernel(startup_timeout=120, kernel_name="python3", extra_arguments=QUIET)
+    try:
+        kernel.execute_interactive("import sys, torch\nprint(sys.prefix)", timeout=120, output_hook=hear)
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+    prefix = "".join(said).strip()
     if Path(prefix) != Path(sys.prefix):
-        raise NotReady(f"notebooks run in {prefix}, and this is {sys.prefix}: start JupyterLab from there")
+        raise NotReady(f"notebooks say {prefix}, and this is {sys.prefix}: start JupyterLab from there")
 
 
 CHECKS = {

@@ -58,4 +58,10 @@ NAMES = [
     "grouped_query_attention",
     "sliding_window",
     "accept_drafts",
+    "data_parallel_gradient",
+    "ring_all_reduce",
+    "ring_attention",
+    "zigzag",
+    "parallel_heads",
+    "step_seconds",
 ]  # in course order

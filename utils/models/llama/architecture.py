@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from utils.attention.cache import KVCache
 from utils.attention.dot_product import dot_product_attention
 
-from ..multi_head import merge_heads, split_heads
+from ..multi_head import heads_of_width, merge_heads
 from ..positions import BASE, turned
 
 
@@ -72,7 +72,7 @@ class GroupedSelfAttention(nn.Module):
 
     def __init__(self, of: Architecture):
         super().__init__()
-        self.heads, self.key_heads = of.heads, of.key_heads
+        self.d_k = of.d_k
         self.W_q = nn.Linear(of.d_model, of.heads * of.d_k, bias=of.attention_bias)
         self.W_k = nn.Linear(of.d_model, of.key_heads * of.d_k, bias=of.attention_bias)
         self.W_v = nn.Linear(of.d_model, of.key_heads * of.d_k, bias=of.attention_bias)
@@ -100,8 +100,7 @@ class GroupedSelfAttention(nn.Module):
 
     def project(self, x: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The query (B, heads, T, d_k), turned, the key (B, key_heads, T, d_k), turned, and the value, as the key."""
-        query = split_heads(self.W_q(x), self.heads)
-        key, value = (split_heads(W(x), self.key_heads) for W in (self.W_k, self.W_v))
+        query, key, value = (heads_of_width(W(x), self.d_k) for W in (self.W_q, self.W_k, self.W_v))
         return turned(query, cosine, sine), turned(key, cosine, sine), value
 
 
