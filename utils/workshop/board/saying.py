@@ -19,7 +19,7 @@ def titles(route: Route) -> dict[str, str]:
 
 
 def about(route: Route) -> dict[str, list[str]]:
-    """For each exercise of a route the points that its chapter's page makes of it, in plain words."""
+    """For each exercise of a route the points of its chapter's page that begin with it, in plain words."""
     pages = {part.chapter: FOLDER / f"{part.chapter}.md" for part in route.parts if part.chapter}
     points = [
         LEANING.sub(r"\2", " ".join(point.split()))
@@ -28,6 +28,7 @@ def about(route: Route) -> dict[str, list[str]]:
     ]
     found = {}
     for name, title in titles(route).items():
-        number = re.escape(title.split(" ")[0])
-        found[name] = [point for point in points if re.match(rf"Exercise {number}\b", point)]
+        number = title.split(" ")[0]
+        about_it = [point for point in points if re.match(rf"Exercise {re.escape(number)}\b|`{name}`", point)]
+        found[name] = [point.removeprefix(f"Exercise {number}: ") for point in about_it]
     return found

@@ -53,7 +53,8 @@ export function mistake(item) {
 }
 
 export function say(parent, points) {
-  list(parent, points.map((point) => ({ name: point })), (item) => make("li", "", item.name), () => {});
+  const told = points.length ? points : ["Its chapter's page says nothing of it."];
+  list(parent, told.map((point) => ({ name: point })), (item) => make("li", "", item.name), () => {});
 }
 
 // Asks at once and every two seconds, until there is nothing more to hear: an answer is handed on, else it is said.

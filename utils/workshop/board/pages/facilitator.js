@@ -27,7 +27,7 @@ function changeExercise(section, item) {
   });
 }
 
-const lines = (parent, words) => say(parent, words.length ? words : ["none"]);
+const lines = (parent, words) => say(parent, words.length ? words : ["None."]);
 
 function draw(told) {
   write($("there"), `${told.route}, code ${told.code} · ${told.there} there, ${told.joined} joined · ${count(told.posts, "sign", "signs")} taken`);

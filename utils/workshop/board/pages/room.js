@@ -5,6 +5,7 @@ import { $, count, list, listen, make, mistake, say, show, write } from "./commo
 const here = location.href.replace(/[?#].*/, "").replace(/\/$/, "");
 let chosen = null;
 let seen = null;
+let shown = null;
 
 const large = () => seen.exercises.find((each) => each.name === (chosen ?? seen.current)) ?? seen.exercises[0];
 
@@ -40,6 +41,8 @@ function draw() {
   show($("stuck"), it.stuck ? `${it.stuck} on the same ✗ for over five minutes` : "");
   list($("mistakes"), it.mistakes, mistake, changeMistake);
   list($("exercises"), seen.exercises, line, changeLine);
+  if (it.name !== shown) document.querySelector("[aria-current]").scrollIntoView({ block: "nearest" });
+  shown = it.name;
   show($("moments"), seen.moments ? count(seen.moments, "needs a moment", "need a moment") : "");
   write($("there"), `${seen.there} there`);
   $("follow").hidden = chosen === null;
