@@ -5,7 +5,7 @@ import json
 import re
 import time
 
-PATIENCE = 15_000  # milliseconds: a slow machine is no failure
+PATIENCE = 300_000  # milliseconds: a slow machine is no failure
 READY = """
     const app = window.jupyterapp;
     await app.restored;
