@@ -74,6 +74,7 @@ def test_only_exercise_sign_mistake_and_time_are_sent_and_only_of_exercises_that
     ((address, path, token, post),) = sent
     assert (address, path) == (board.address, "post") and {*post} == {"exercise", "sign", "mistake", "at"}
     kept = json.loads((folder / sharing.NAME).read_text(encoding="utf-8"))
+    assert (folder / sharing.NAME).stat().st_mode & 0o077 == 0
     assert {*kept} == {"address", "token", "exercises", "until"} and kept["token"] == token
 
 

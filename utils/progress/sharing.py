@@ -213,4 +213,5 @@ def _keep(place: Place) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
+        os.chmod(file.name, 0o600)  # nobody else on this machine may take the place
         file.write(json.dumps(asdict(place)).encode())
