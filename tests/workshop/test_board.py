@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from boards import INVERTED, WITHOUT, answer_of, running
 
 from utils.progress import sharing, store
 from utils.workshop import routes
-from utils.workshop.board import saying, standing
+from utils.workshop.__main__ import main
+from utils.workshop.board import saying, standing, starting
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,6 +139,29 @@ def test_every_exercise_of_half_a_day_has_something_to_say():
     assert [point.split(".")[0] for point in said["softmax"]][0] == "`nan` for large scores"
     assert all(said.values()) and len(said["soft_lookup"]) == 3
     assert "**" not in str(said) and "\n" not in str(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--route", "weekend"], "there are half-day, day, two-days"),
+        (["--code", "short"], "eight capital letters and digits or more, got 'short'"),
+        (["--host", "127.0.0.1", "--port", "{port}"], "it cannot answer at port {port}"),
+    ],
+)
+def test_a_board_that_cannot_begin_says_why(arguments, said, board, tmp_path, capsys):
+    given = [argument.format(port=board.port) for argument in arguments]
+    assert main(["board", *given, "--file", str(tmp_path / "another.sqlite")]) == 2
+    assert said.format(port=board.port) in capsys.readouterr().err
+
+
+def test_a_code_to_photograph_is_shown_where_the_library_is_installed(board, monkeypatch, capsys):
+    made = []
+    shown = types.SimpleNamespace(terminal=lambda compact: print("QR"))
+    monkeypatch.setitem(sys.modules, "segno", types.SimpleNamespace(make=lambda words: made.append(words) or shown))
+    starting._say(board.board, board.root)
+    printed = capsys.readouterr().out
+    assert made == [board.address] and printed.endswith("QR\n") and f"/facilitator#{board.secret}" in printed
 
 
 class Process:

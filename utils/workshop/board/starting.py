@@ -11,6 +11,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from tornado.httpserver import HTTPServer
+
 from utils import exercises
 from utils.workshop import routes
 from utils.workshop.route import Route
@@ -36,22 +38,34 @@ def start(options: argparse.Namespace) -> int:
 
 
 async def _run(route: Route, options: argparse.Namespace) -> int:
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for end in (signal.SIGINT, signal.SIGTERM):  # in this way on Windows, too
-        signal.signal(end, lambda *_: loop.call_soon_threadsafe(stopped.set))
     store = Store(options.file, route.name, DAY * len(route.days), time.time(), options.code)
     try:
         if store.workshop.route != route.name:
             raise ValueError(f"{store.path} holds a workshop on the route {store.workshop.route}: end it, or delete it")
         report = store.path.with_name(f"workshop-{datetime.fromtimestamp(store.workshop.began):%Y-%m-%d-%H%M}.html")
         board = server.Board(store, known(route), saying.about(route), report, options.address)
-        listening, port = server.listen(board, options.port, options.host)
+        listening, port = _listen(board, options)
         _say(board, options.address.rstrip("/") or f"http://{_own_address(options.host)}:{port}")
-        await stopped.wait()
+        await _stopped()
         listening.stop()
     finally:
         store.close()
     return 0
+
+
+def _listen(board: server.Board, options: argparse.Namespace) -> tuple[HTTPServer, int]:
+    try:
+        return server.listen(board, options.port, options.host)
+    except OSError as error:
+        raise ValueError(f"it cannot answer at port {options.port} ({error.strerror}): name another --port") from None
+
+
+async def _stopped() -> None:
+    """Wait until somebody stops this process."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for end in (signal.SIGINT, signal.SIGTERM):  # in this way on Windows, too
+        signal.signal(end, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    await stopped.wait()
 
 
 def known(route: Route) -> dict[str, Known]:
