@@ -65,7 +65,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder, address="", route="half-day", lasts=3600.0):
+def running(folder, address="", route="half-day", lasts=3600.0, port=0):
     """A board in a thread, with its file in the folder; nothing of it is left afterwards."""
     ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     found = []
@@ -74,8 +74,8 @@ def running(folder, address="", route="half-day", lasts=3600.0):
         store = Store(folder / "board.sqlite", route, lasts, time.time())
         try:
             board = server.Board(store, KNOWN, SAY, folder / "report.html", address)
-            listening, port = server.listen(board, 0, "127.0.0.1")
-            found.append(Running(board, port))
+            listening, taken = server.listen(board, port, "127.0.0.1")
+            found.append(Running(board, taken))
             ready.set()
             await stop.wait()
             listening.stop()

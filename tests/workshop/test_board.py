@@ -1,5 +1,6 @@
 """The board: what learners send is counted as it should be, outlives a process that is killed, and ends."""
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import types
 from pathlib import Path
 
 import pytest
-from boards import INVERTED, WITHOUT, answer_of, running
+from boards import INVERTED, WITHOUT, running
 
 from utils.progress import sharing, store
 from utils.workshop import routes
@@ -164,28 +165,18 @@ def test_a_code_to_photograph_is_shown_where_the_library_is_installed(board, mon
     assert made == [board.address] and printed.endswith("QR\n") and f"/facilitator#{board.secret}" in printed
 
 
-class Process:
-    """The command, on a file, until it is killed."""
-
-    def __init__(self, folder, port=0, *more):
-        command = [sys.executable, "-m", "utils.workshop", "board", "--port", str(port), "--host", "127.0.0.1"]
-        self.process = subprocess.Popen(
-            [*command, "--file", folder / "board.sqlite", *more], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self):
-        self.said = []
-        for line in self.process.stdout:
-            self.said.append(line)
-            if line.startswith("Kept in "):
-                break
-        self.address = re.search(r'join\("(.+)"\)', "".join(self.said))[1]
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+@contextlib.contextmanager
+def command(folder):
+    """The command as a process, and the address that it prints for learners; it is killed in the end."""
+    arguments = ["board", "--port", "0", "--host", "127.0.0.1", "--file", folder / "board.sqlite"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "utils.workshop", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            yield process, next(filter(None, (re.search(r'join\("(.+)"\)', line) for line in process.stdout)))[1]
+        finally:
+            process.kill()
 
 
 def test_a_board_that_is_killed_and_started_again_has_lost_nothing(tmp_path, monkeypatch):
@@ -193,18 +184,18 @@ def test_a_board_that_is_killed_and_started_again_has_lost_nothing(tmp_path, mon
     monkeypatch.setenv(store.VARIABLE, str(tmp_path / "progress.sqlite"))
     monkeypatch.setattr(sharing, "PAUSES", (0, *[0.2] * 300))
     monkeypatch.setattr(sharing, "outbox", sharing.Outbox())
-    with Process(tmp_path) as first:
-        sharing.join(first.address)
+    with command(tmp_path) as (process, address):
+        sharing.join(address)
         for _ in range(20):
             sharing.tell("soft_lookup", "failed", "mask_inverted")
-        sender = next(thread for thread in threading.enumerate() if thread.name == "to the board")
-        first.process.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
         sharing.tell("softmax", "passed", None)
-    port = first.address.split(":")[2].split("/")[0]
-    with Process(tmp_path, port) as second:
-        assert second.address == first.address and second.said[0].startswith("It goes on with the workshop of ")
+        (sender,) = (thread for thread in threading.enumerate() if thread.name == "to the board")
+    port = int(address.split(":")[2].split("/")[0])
+    with running(tmp_path, port=port) as second:
+        assert second.address == address and not second.board.store.is_new
         sender.join(60)
         assert sharing.kept() is not None and not sender.is_alive()
-        secret = re.search("facilitator#(.+)", "".join(second.said))[1]
-        told = answer_of(int(port), "/facilitator/standing", bearer=secret)[1]
+        told = second.seen(facilitator=True)[1]
     assert (told["joined"], told["posts"]) == (1, 21)
