@@ -107,11 +107,11 @@ MAY_IMPORT = {
     "minutes": set(),
     "notebooks": {"exercises", "minutes"},
     "told": {"costs", "data", "models", "training"},
-    "progress": {"exercises"},
+    "progress": {"exercises", "whole_files"},
     "checks": {"exercises", "attempts", "progress"},
     "predictions": {"progress", "widgets"},
     "site": {"progress"},
-    "workshop": {"attention", "data", "minutes", "plots"},
+    "workshop": {"attention", "data", "exercises", "grading", "minutes", "plots", "progress"},
     "grading": {"grading/inside", "exercises", "attempts", "whole_files"},
 }
 

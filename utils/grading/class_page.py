@@ -50,6 +50,14 @@ class Item:
         return max(self.seconds)
 
 
+def template(path: Path) -> jinja2.Template:
+    """The template in a file, which may extend that of this page."""
+    loader = jinja2.FileSystemLoader([path.parent, TEMPLATE.parent])
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    environment.filters["middle"] = statistics.median
+    return environment.get_template(path.name)
+
+
 def page(records: Iterable[Record], missing: Mapping[str, str]) -> str:
     """The page of a class, as HTML; `missing` are students without anything that could be graded, each with a note."""
     chapters, not_graded = defaultdict(list), []
@@ -59,10 +67,7 @@ def page(records: Iterable[Record], missing: Mapping[str, str]) -> str:
         else:
             chapters[record["extra_data"]["chapter"]].append(record)
     order = sorted(chapters, key=lambda name: (-len(chapters[name]), name))
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["middle"] = statistics.median
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return template(TEMPLATE).render(
         chapters=[(name, _items(chapters[name]), _students(chapters[name])) for name in order],
         not_graded=not_graded,
         missing=missing,

@@ -4,7 +4,7 @@ from typing import Any
 
 from utils.exercises.exercise import Verdict
 
-from . import store
+from . import sharing, store
 from .answers import answer_in_this_notebook, is_a_solution
 from .standing import Table
 from .store import Check, Prediction
@@ -13,12 +13,15 @@ __all__ = ["Table", "chosen", "note", "note_choice", "table"]
 
 
 def note(exercise: str, attempt: Any, verdict: Verdict) -> None:
-    """Keep what came of a check, with the answer's fingerprint; never raises for a file that does not let it.
+    """Keep what came of a check, with the answer's fingerprint, and tell a board that the reader has joined.
+
+    Never raises for a file that does not let it, nor for a board.
 
     Only of an answer: what a chapter checks to show what a check does has another name, or none.
     """
     if getattr(attempt, "__name__", None) == exercise and not is_a_solution():
         store.keep(Check(exercise, verdict.status, verdict.mistake, answer_in_this_notebook(exercise)))
+        sharing.tell(exercise, verdict.status, verdict.mistake)
 
 
 def note_choice(question: str, choice: str | None, happened: str | None = None) -> bool:
