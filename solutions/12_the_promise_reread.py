@@ -209,7 +209,15 @@ claim("with a residual connection none of its size is lost", left["with a residu
 # - **What else there is.** Networks with a state of fixed size that is written well (chapter 09 had two) are alternatives to a dictionary that grows, and many models today mix both.
 #
 # Where to go on: Weng 2018, [Attention? Attention!](https://lilianweng.github.io/posts/2018-06-24-attention/), for the history; Elhage et al. 2021, [A mathematical framework for transformer circuits](https://transformer-circuits.pub/2021/framework/index.html), for what heads do together; and the papers that each chapter names at its end, which you can read now.
+
+# %% [markdown]
+# ## Before you go on
 #
+# <details><summary>"An attention layer is a dictionary, so a lookup takes the same time however much is in it." What is wrong?</summary>A dictionary finds a key without looking at the others. A soft lookup compares the query with every key, and so takes longer, the more there are.</details>
+# <details><summary>"Attention helps because without it the gradient vanishes." Which experiment would you ask for?</summary>One in which the gradient vanishes and the signal does not. Chapter 07 ran it: hardly anything was lost.</details>
+# <details><summary>When is a residual connection enough, and when would you add attention?</summary>It carried a small table to layer 13 with every seed. Attention helps where carrying is noisy, and where there is more to learn to carry.</details>
+
+# %% [markdown]
 # ## The first picture, once more
 #
 # Chapter 00 began with a query that somebody had placed. Now nobody does. It starts at random, and learns from one wish alone: a colour half way between lemon's and orange's.
