@@ -10,6 +10,7 @@ from torch import tensor
 from utils.attempts.uses import groups
 
 from ..exercise import Case, Exercise, Mistakes, replacing
+from .drawn import parts
 from .merge_partials import merge_partials
 from .messages import WRONG, exchange, gathered
 from .wrong_rings import WRONG_MASKS, WRONG_MOVES, moved_by
@@ -198,14 +199,26 @@ def divided_already(one, other):
     largest, total, sums = merge_partials(one, other)
     return largest, total, sums / total
 
-mistakes.add("divided_at_each_merge", but(merge=divided_already, answer=lambda found: found[2]),
-    "Your sums are divided by the total at every merge, and then added to as if they were not. Divide once, after the last block.")
+TOO_EARLY = "Your sums are divided by the total at every merge, and then added to as if they were not. Divide once, after the last block."
+mistakes.add("divided_at_each_merge", but(merge=divided_already, answer=lambda found: found[2]), TOO_EARLY)
+mistakes.add("divided_before_each_merge",
+    but(merge=lambda one, other: merge_partials((*one[:2], divided(one)), other)), TOO_EARLY)
+for name, look in {"": contexts, "_or_nan": contexts_or_nan}.items():
+    for more, answer in {"": lambda found: found[2], "_and_again_in_the_end": divided}.items():
+        mistakes.add(f"divided_by_block{name}{more}", but(look=look, answer=answer),
+            "Your blocks are divided by their own totals before they are merged, and a merge takes sums as they are. Divide once, after the last block.")
 
 def from_zero(query, key, value, mask=None):
     scores = query @ key.mT / math.sqrt(query.size(-1))
     exps = scores.exp() if mask is None else scores.exp() * mask
     return torch.zeros_like(scores[..., :1]), exps.sum(-1, keepdim=True), exps @ value
 
+def at_least_zero(query, key, value, mask=None):
+    part = partial_lookup(query, key, value, mask)
+    return merge_partials([torch.zeros_like(x) for x in part], part)
+
+mistakes.add("begins_with_zero", but(look=at_least_zero),
+    "Your largest score is 0 to begin with, so that all exponentials vanish where scores are far below it. Begin with -inf, or with what the first block gives.")
 mistakes.add("no_largest", but(look=from_zero, merge=added),
     "Your exponentials are taken of the scores as they are, and overflow where these are large, or vanish where they are low. Each block subtracts its largest score, and a merge brings two to the common one.")
 
@@ -297,30 +310,15 @@ def skips_the_exchange(query, key, value, positions, group, causal=False, exchan
 mistakes.add("skips_the_exchange", skips_the_exchange, SKIPS)
 mistakes.add("skips_one_of_fewer", functools.partial(skips_the_exchange, exchanges=lambda n: n - 1), SKIPS)
 
+def up_to_its_rank(*given, causal=False, more=1):
+    return in_steps(*given, causal, rounds=lambda n: min(given[-1].rank() + more, n) if causal else n)
+
+mistakes.add("exchanges_up_to_its_rank", up_to_its_rank, SKIPS)
+mistakes.add("exchanges_one_more", functools.partial(up_to_its_rank, more=2), SKIPS)
+
 @mistakes.program("Your rank 0 alone exchanges, or others make fewer exchanges than it does, so somebody waits for ever. All make n - 1.")
 def rank_0_alone(query, key, value, positions, group, causal=False):
     return in_steps(query, key, value, positions, group, causal, rounds=lambda n: 1 if group.rank() else n)
-
-
-ORDERS = {
-    "contiguous": lambda n, places: places.view(n, -1),
-    "striped": lambda n, places: places.view(-1, n).T.contiguous(),
-    "zigzag": lambda n, places: torch.cat([places.view(2 * n, -1)[:n], places.view(2 * n, -1)[n:].flip(0)], 1),
-    "shuffled": lambda n, places: places.view(n, -1),
-}
-
-def parts(n, length, Dk, Dv, *batch, order="contiguous", query=(0, 1), key=(0, 1), dtype=torch.float32, **more):
-    """n parts of so many places in that order; query and key: their mean and spread."""
-
-    def draw(generator):
-        sizes = {"query": (Dk, *query), "key": (Dk, *key), "value": (Dv, 0, 1)}
-        places = torch.randperm(n * length, generator=generator) if order == "shuffled" else torch.arange(n * length)
-        return more | {"positions": ORDERS[order](n, places)} | {
-            name: mean + spread * torch.randn(n, *batch, length, width, generator=generator, dtype=dtype)
-            for name, (width, mean, spread) in sizes.items()
-        }
-
-    return {"together": draw}
 
 
 exercise = Exercise(

@@ -70,6 +70,8 @@ mistakes.add("whole_copies_around", but(copies=lambda n: n - 1),
     "Your ranks send whole gradients to each other. In a ring they send 2 (n - 1) chunks, each 1 / n of them.")
 mistakes.add("chunks_of_n_less_one", but(copies=lambda n: 2 * n / (n + 1)),
     "Your chunks are counted one off. n ranks cut the gradients into n chunks, and each sends 2 (n - 1) of them.")
+mistakes.add("whole_copies_by_whole_numbers", but(copies=lambda n: 2 * (n - 1) // n),
+    "Your share of the bytes is cut to a whole number, by `//`. 2 (n - 1) / n is nearly 2.")
 mistakes.add("share_upside_down", but(copies=lambda n: 2 * n / (n - 1)),
     "Your share is upside down, n / (n - 1). Each rank sends a little less than two copies, 2 (n - 1) / n, and with one rank nothing.")
 mistakes.add("two_n_chunks", but(copies=lambda n: 2 * (n + 1) / n),
@@ -112,7 +114,7 @@ mistakes.add("latency_of_two_n_hops", but(hops=lambda n: 2 * n),
 mistakes.add("latency_shared", but(hops=lambda n: 2 * (n - 1) / n),
     "Your latency is divided by the number of ranks, as the bytes are. A hop waits as long for a chunk as for the whole: it counts 2 (n - 1) times.")
 mistakes.add("latency_forgotten", but(hops=lambda n: 0),
-    "Your latency does not count. Each of the 2 (n - 1) hops waits for it.")
+    "Your latency does not count, or next to nothing: is it added to the bytes, and divided by the bandwidth? Each of the 2 (n - 1) hops waits so many seconds.")
 
 for name, number, sentence in (
     ("numbers_for_bytes", 1, "Your travel counts numbers. A float32 has 4 bytes, and `bandwidth` is in bytes."),

@@ -26,6 +26,8 @@ WRONG_MOVES = {
         STAY.format("keys", "values")),
     "keys_stay_at_home": (lambda k, v, here, group: (k, exchange(v, group), exchange(here, group)),
         STAY.format("values", "keys")),
+    "keys_and_values_swapped": (lambda k, v, here, group: (exchange(v, group), exchange(k, group), exchange(here, group)),
+        "Your keys and values change places on the way: what has come of one is taken for the other."),
     "values_go_the_other_way":
         (lambda k, v, here, group: (exchange(k, group), exchange(v, group, -1), exchange(here, group)),
         "Your keys and values travel in opposite directions, so the weights of one block meet the values of another."),
@@ -66,6 +68,8 @@ WRONG_MASKS = {
     "places_within_the_block":
         (lambda positions, here, group, step: torch.ones(len(here), len(here), dtype=torch.bool).tril(),
         "Your mask compares places within the block, as if each block were the whole sequence. The keys that arrive have places of their own: let these travel with them."),
+    "places_of_keys_alone": (lambda positions, here, group, step: here <= here[:, None],
+        "Your mask compares the keys' places with themselves. What arrives must not take the place of `positions`, which are your queries': keep the two apart."),
     "only_its_own_block_is_masked":
         (lambda positions, here, group, step: (here <= positions[:, None]) | torch.tensor(step > 0),
         "Your own block is masked, and those that arrive are seen whole. They hold later places, too."),
