@@ -26,7 +26,8 @@ WRONG_MOVES = {
         STAY.format("keys", "values")),
     "keys_stay_at_home": (lambda k, v, here, group: (k, exchange(v, group), exchange(here, group)),
         STAY.format("values", "keys")),
-    "keys_and_values_swapped": (lambda k, v, here, group: (exchange(v, group), exchange(k, group), exchange(here, group)),
+    "keys_and_values_swapped":
+        (lambda k, v, here, group: (exchange(v, group), exchange(k, group), exchange(here, group)),
         "Your keys and values change places on the way: what has come of one is taken for the other."),
     "values_go_the_other_way":
         (lambda k, v, here, group: (exchange(k, group), exchange(v, group, -1), exchange(here, group)),
