@@ -266,6 +266,8 @@ mistakes.add("divided_by_the_width", but(attend=scaled(lambda q: q.size(-1))),
     "Your scores are divided by a head's width. It is its square root that keeps their size.")
 mistakes.add("root_of_the_heads", but(attend=scaled(lambda q: math.sqrt(q.size(1)))),
     "Your scores are divided by the root of the number of heads. The width of one head counts.")
+mistakes.add("scaled_after_the_softmax", but(attend=lambda q, k, v: (q @ k.mT).softmax(-1) / math.sqrt(q.size(-1)) @ v),
+    "Your weights are divided by the root, so that they no longer sum to 1. Divide the scores, before the softmax.")
 mistakes.add("softmax_over_heads", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), 1)),
     "Your softmax runs over the heads. Each query shares out its own vote over the keys: the last axis.")
 mistakes.add("softmax_over_queries", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), -2)),
@@ -280,6 +282,8 @@ mistakes.add("no_softmax", but(attend=lambda query, key, value: query @ key.mT /
     "Your values are weighed by the scores as they are. A softmax over the keys makes weights of them.")
 mistakes.add("keys_as_values", lambda x, W_q, W_k, W_v, *rest: in_steps(x, W_q, W_k, W_k, *rest),
     "Your context is made of the keys. Those are for matching; what is carried away are the values, made by W_v.")
+mistakes.add("keys_as_queries", lambda x, W_q, W_k, *rest: in_steps(x, W_k, W_k, *rest),
+    "Your queries are made by W_k, as the keys are. They have a map of their own: W_q.")
 mistakes.add("weights_not_transposed",
     lambda x, W_q, W_k, W_v, *rest: in_steps(x, W_q.T.contiguous(), W_k.T.contiguous(), W_v.T.contiguous(), *rest),
     "Your x is multiplied by the weights as they stand, (heads · Dk, D). Rows make outputs, as in `nn.Linear`: `x @ W_q.T`.")

@@ -12,7 +12,7 @@ from utils.attempts.uses import groups
 from ..exercise import Case, Exercise, Mistakes, replacing
 from .drawn import parts
 from .merge_partials import merge_partials
-from .messages import WRONG, exchange, gathered
+from .messages import exchange, gathered
 from .wrong_rings import WRONG_MASKS, WRONG_MOVES, moved_by
 
 
@@ -182,6 +182,9 @@ mistakes.add("contexts_averaged", averaged, MEANS)
 mistakes.add("contexts_averaged_or_nan", functools.partial(averaged, look=contexts_or_nan), MEANS)
 mistakes.add("contexts_added", but(look=contexts, merge=added, answer=lambda found: found[2]), ADDED)
 mistakes.add("contexts_added_or_nan", but(look=contexts_or_nan, merge=added, answer=lambda found: found[2]), ADDED)
+mistakes.add("contexts_halved", but(look=contexts, answer=lambda found: found[2],
+        merge=lambda one, other: (*one[:2], (one[2] + other[2]) / 2)),
+    "Your contexts are averaged two by two, so that the block that came last counts half. Merge largest, total and sums, and divide once, at the end.")
 mistakes.add("just_added", but(merge=added),
     "Your totals and sums are added as they are, and each block's are measured against its own largest score. Bring both to the common one first, as `merge_partials` does.")
 
@@ -253,7 +256,7 @@ def at_once(query, blocks, positions, causal):
     mask = torch.cat(places) <= positions[:, None] if causal else None
     return divided(partial_lookup(query, torch.cat(keys, -2), torch.cat(values, -2), mask))
 
-@mistakes.program("Your ranks call all_gather, and each holds all keys and values then: with n ranks, n times as much as its own. Let them travel, block by block, by messages to the neighbour.")
+@mistakes.program("Your ranks make a call all together: after all_gather each holds all keys and values, and while one broadcasts the others wait. Let blocks travel by messages to the neighbour: then all wires work, and a rank holds two blocks.")
 def gathers_all(query, key, value, positions, group, causal=False):
     return at_once(query, [gathered(x, group) for x in (key, value, positions)], positions, causal)
 
@@ -281,8 +284,6 @@ def to_everybody(query, key, value, positions, group, causal=False):
         found = merge_partials(found, part)
     return divided(found)
 
-for name, (swap, sentence) in WRONG.items():
-    mistakes.add(name, but(move=moved_by(swap)), sentence)
 for name, (move, sentence) in WRONG_MOVES.items():
     mistakes.add(name, but(move=move), sentence)
 

@@ -65,7 +65,7 @@ mistakes.add("a_whole_copy_twice_but_for_one_rank", but(copies=lambda n: 2 * (n 
 mistakes.add("one_round_and_its_hops", but(copies=lambda n: (n - 1) / n, hops=lambda n: n - 1),
     "Your ring goes round once. There are two rounds: one in which chunks are summed, one in which the sums go round, 2 (n - 1) hops in all.")
 mistakes.add("copies_not_chunks", but(copies=lambda n: 2 * (n - 1)),
-    "Your ranks send whole gradients at each of the 2 (n - 1) hops. In a ring they send a chunk, 1 / n of them.")
+    "Your gradients travel n times as long as they need. Each of the 2 (n - 1) hops sends a chunk, 1 / n of them, and each rank has the whole bandwidth of its own wire.")
 mistakes.add("whole_copies_around", but(copies=lambda n: n - 1),
     "Your ranks send whole gradients to each other. In a ring they send 2 (n - 1) chunks, each 1 / n of them.")
 mistakes.add("chunks_of_n_less_one", but(copies=lambda n: 2 * n / (n + 1)),
@@ -109,6 +109,8 @@ mistakes.add("latency_of_one_round", but(hops=lambda n: n - 1),
     "Your latency counts for n - 1 hops. There are two rounds of them.")
 mistakes.add("latency_of_every_rank", but(hops=lambda n: n),
     "Your latency counts for n hops. There are two rounds of n - 1.")
+mistakes.add("latency_of_the_hops_of_all_ranks", but(hops=lambda n: 2 * (n - 1) * n),
+    "Your latency counts for the hops of all ranks together. They wait at the same time: 2 (n - 1) hops after each other.")
 mistakes.add("latency_of_two_n_hops", but(hops=lambda n: 2 * n),
     "Your latency counts for 2n hops. There are two rounds of n - 1.")
 mistakes.add("latency_shared", but(hops=lambda n: 2 * (n - 1) / n),

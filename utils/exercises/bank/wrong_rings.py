@@ -3,7 +3,7 @@
 import torch
 import torch.distributed as dist
 
-from .messages import after, before, exchange
+from .messages import WRONG, after, before, exchange
 
 
 def moved_by(swap):
@@ -21,7 +21,7 @@ def in_another_order(key, value, here, group):
     return rooms[1], rooms[0], rooms[2]
 
 STAY = "Your {} travel and your {} stay at home, so the weights of one block meet the values of another. Send both."
-WRONG_MOVES = {
+WRONG_MOVES = {name: (moved_by(swap), sentence) for name, (swap, sentence) in WRONG.items()} | {
     "values_stay_at_home": (lambda k, v, here, group: (exchange(k, group), v, exchange(here, group)),
         STAY.format("keys", "values")),
     "keys_stay_at_home": (lambda k, v, here, group: (k, exchange(v, group), exchange(here, group)),

@@ -153,6 +153,10 @@ def below_each_other(length, ranks):
 def two_ranks_in_a_row(length, ranks):
     return below_each_other(length, ranks).view(ranks, -1)
 
+@mistakes.program("Your result is a mask over all places. Their numbers are asked for, (ranks, length / ranks), by which a tensor can be indexed.")
+def a_mask(length, ranks):
+    return torch.zeros(ranks, length).scatter(1, zigzag(length, ranks), 1).bool()
+
 @mistakes.program("Your result says which rank has each place. The other way round: which places each rank has, (ranks, length / ranks).")
 def rank_of_each_place(length, ranks):
     stretch = torch.arange(length) * 2 * ranks // length
