@@ -167,8 +167,8 @@ def without_the_missing(add):
 
     return program
 
-for name, add in {"left_out_of_the_buffer": "SUM", "left_out_of_the_averaged_buffer": "AVG"}.items():
-    mistakes.add(name, without_the_missing(getattr(dist.ReduceOp, add)),
+for name, op in {"": dist.ReduceOp.SUM, "_averaged": dist.ReduceOp.AVG}.items():
+    mistakes.add(f"left_out_of_the_buffer{name}", without_the_missing(op),
         "Your buffer has no place for a parameter without a gradient, so ranks that use it bring a longer one than ranks that do not. Put zeros there.")
 
 def what_zeros_became_is_lost(op):

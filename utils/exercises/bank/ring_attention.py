@@ -312,7 +312,7 @@ mistakes.add("skips_the_exchange", skips_the_exchange, SKIPS)
 mistakes.add("skips_one_of_fewer", functools.partial(skips_the_exchange, exchanges=lambda n: n - 1), SKIPS)
 
 def up_to_its_rank(*given, causal=False, more=1):
-    return in_steps(*given, causal, rounds=lambda n: min(given[-1].rank() + more, n) if causal else n)
+    return in_steps(*given, causal=causal, rounds=lambda n: min(given[-1].rank() + more, n) if causal else n)
 
 mistakes.add("exchanges_up_to_its_rank", up_to_its_rank, SKIPS)
 mistakes.add("exchanges_one_more", functools.partial(up_to_its_rank, more=2), SKIPS)
