@@ -9,7 +9,8 @@ from utils import exercises
 from utils.exercises import bank, health, places
 
 FOLDER = Path(bank.__file__).parent
-SHARED = {"__init__", "drawn", "messages", "planted", "wrong_rings", "wrong_weights"}  # what exercises are made of
+# what exercises are made of
+SHARED = {"__init__", "drawn", "messages", "planted", "wrong_rings", "wrong_sums", "wrong_weights"}
 
 
 @pytest.mark.parametrize("name", exercises.names())

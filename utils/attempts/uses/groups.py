@@ -127,7 +127,7 @@ def ring_attention(
 def parallel_heads(
     attempt: Callable, x: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor, W_o: Tensor, bias: Tensor, heads: int
 ) -> dict[str, Any]:
-    """What each rank returns for x (B, T, D) and its part, the first axis of each W, and whether weights are sent."""
+    """What each rank returns for x (B, T, D) and its part, the first axis of each W, and whether they send more."""
     ranks = len(W_q)
 
     def rank(group: Any) -> Any:
@@ -135,4 +135,4 @@ def parallel_heads(
 
     results, record = _run(rank, ranks)
     brought = sum(call.bytes for call in record.collectives) + max(record.sent(rank) for rank in range(ranks))
-    return _by_rank(results) | {"what is sent": "results" if brought <= 2 * x.nbytes else "weights, too"}
+    return _by_rank(results) | {"what is sent": "results" if brought <= 2 * x.nbytes else "more than results"}

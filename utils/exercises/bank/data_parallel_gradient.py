@@ -7,6 +7,7 @@ from torch import tensor
 from utils.attempts.uses import groups
 
 from ..exercise import Case, Exercise, Mistakes, normal, replacing
+from .wrong_sums import WRONG_SUMS, added, averaging, each_as_it_is, share
 
 
 def data_parallel_gradient(model, loss, batch, group):
@@ -31,12 +32,6 @@ def counted(b, group):
     dist.all_reduce(count, group=group)
     return count
 
-def forget(model):
-    model.zero_grad()
-
-def share(b, count, n):
-    return b / count.double()
-
 def backwards(model, loss):
     loss.backward()
 
@@ -45,15 +40,12 @@ def with_zeros(parameter):
         parameter.grad = torch.zeros_like(parameter)
     return True
 
-def added(parameter, group):
-    dist.all_reduce(parameter.grad, group=group)
-
 def every_rank(group):
     return True
 
 def in_steps(
-    model, loss, batch, group, size=lambda batch: len(batch[0]), clear=forget, weight=share, back=backwards,
-    takes_part=with_zeros, add=added, calls=every_rank,
+    model, loss, batch, group, size=lambda batch: len(batch[0]), clear=torch.nn.Module.zero_grad, weight=share,
+    back=backwards, takes_part=with_zeros, add=added, calls=every_rank,
 ):
     b = size(batch)
     count = counted(b, group)
@@ -138,21 +130,15 @@ def by_way_of_rank_0(model, loss, batch, group):
 but = replacing(in_steps)
 mistakes = Mistakes()
 
-def averaging(parameter, group):
-    dist.all_reduce(parameter.grad, op=dist.ReduceOp.AVG, group=group)
+for name, (weight, add, sentence) in WRONG_SUMS.items():
+    mistakes.add(name, but(weight=weight, add=add), sentence)
+
 def only_with_gradient(parameter):
     return parameter.grad is not None
 
-def each_as_it_is(b, count, n):
-    return 1.0
-
-SUM = "Your gradients of means are added, so that n ranks give about n times the gradient. A rank's part of the whole mean is its own mean times its share of the examples."
-MEANS = "Your result is the mean of the ranks' means, as if all had equally many examples. Where one has fewer, each of them counts for too much. How many examples does a rank have (`len(batch)` counts tensors), and how many do all?"
 SKIPS = "Your ranks leave out a parameter that has no gradient on them, while others call all_reduce for it, so their calls do not meet. Every rank makes the same calls: with zeros, if it has nothing to add."
 NONE_ADDED = "Your program hands a gradient to all_reduce that is None: this rank's loss does not use that parameter. It still takes part, with zeros."
 
-mistakes.add("sum_of_means", but(weight=each_as_it_is), SUM)
-mistakes.add("mean_of_means", but(weight=each_as_it_is, add=averaging), MEANS)
 # what is not weighed right and leaves parameters out is told the latter first: it hangs
 for name, weight, add in (
     ("", share, added), ("_sum_of_means", each_as_it_is, added), ("_mean_of_means", each_as_it_is, averaging),
@@ -181,10 +167,22 @@ def without_the_missing(add):
 
     return program
 
-mistakes.add("left_out_of_the_buffer", without_the_missing(dist.ReduceOp.SUM),
-    "Your buffer has no place for a parameter without a gradient, so ranks that use it bring a longer one than ranks that do not. Put zeros there.")
-mistakes.add("left_out_of_the_averaged_buffer", without_the_missing(dist.ReduceOp.AVG),
-    "Your buffer has no place for a parameter without a gradient, so ranks that use it bring a longer one than ranks that do not. Put zeros there.")
+for name, op in {"": dist.ReduceOp.SUM, "_averaged": dist.ReduceOp.AVG}.items():
+    mistakes.add(f"left_out_of_the_buffer{name}", without_the_missing(op),
+        "Your buffer has no place for a parameter without a gradient, so ranks that use it bring a longer one than ranks that do not. Put zeros there.")
+
+def what_zeros_became_is_lost(op):
+    def add(parameter, group):
+        dist.all_reduce(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad, op, group=group)
+
+    return add
+
+for name, weight, op in (
+    ("", share, dist.ReduceOp.SUM), ("_sum_of_means", each_as_it_is, dist.ReduceOp.SUM),
+    ("_mean_of_means", each_as_it_is, dist.ReduceOp.AVG),
+):
+    mistakes.add(f"zeros_lost{name}", but(weight=weight, add=what_zeros_became_is_lost(op), takes_part=every_rank),
+        "Your zeros take part for a parameter that this rank's loss does not use, and the sum that they become is lost: the parameter's .grad is None afterwards. Put it there.")
 
 @mistakes.program("A parameter that a rank's loss does not use has no gradient for `torch.autograd.grad`, which refuses it. `allow_unused=True` gives None for it, and zeros can take its place.")
 def unused_refused(model, loss, batch, group):
@@ -195,26 +193,7 @@ def unused_refused(model, loss, batch, group):
         parameter.grad = gradient
         dist.all_reduce(parameter.grad, group=group)
 
-mistakes.add("averaged_after_weighing", but(add=averaging),
-    "Your gradients are divided twice: each rank's share of all examples makes its part small enough already, and those parts are added, not averaged.")
-mistakes.add("means_divided_twice", but(weight=lambda b, count, n: 1 / n, add=averaging),
-    "Your gradients are divided by the number of ranks twice, once by you and once by the average. And a rank with fewer examples has less of a say: what is its share?")
-mistakes.add("divided_by_all_examples", but(weight=lambda b, count, n: 1 / count),
-    "Your means are divided by the number of all examples, as if they were sums. A mean times its own number of examples is a sum.")
-mistakes.add("divided_by_its_own_examples", but(weight=lambda b, count, n: 1 / b),
-    "Your means are divided by the rank's number of examples, as if they were sums. They are means already: what is a rank's share of all examples?")
-mistakes.add("sum_of_examples", but(weight=lambda b, count, n: b),
-    "Your gradient is that of the sum over all examples. Divide by their number, all ranks' together.")
-mistakes.add("sum_of_examples_averaged", but(weight=lambda b, count, n: b, add=averaging),
-    "Your gradient is that of the sum over all examples, divided by the number of ranks. Divide by the number of all examples instead.")
-mistakes.add("whole_numbers", but(weight=lambda b, count, n: b // count),
-    "Your share of the examples is rounded down to a whole number, so it is 0 for all who have less than everything. Divide with `/`.")
-mistakes.add("share_upside_down", but(weight=lambda b, count, n: count / b),
-    "Your share is upside down: all examples over a rank's own. It is the other way round, and at most 1.")
-mistakes.add("weighed_twice", but(weight=lambda b, count, n: (b / count) ** 2),
-    "Your part is multiplied by the rank's share of the examples twice: once the loss, once the gradient, perhaps. Once is enough.")
-
-ALONE = "Your ranks exchange no gradients: each has that of its own examples. To average losses, parameters or copies changes no .grad: all_reduce each parameter's own."
+ALONE = "Your ranks exchange no gradients: each has that of its own examples. To average losses, parameters or copies changes no .grad: all_reduce each parameter's own, and if you call it with `async_op=True`, wait for what it returns."
 for name, weight in {
     "": each_as_it_is, "_with_a_share": share, "_divided": lambda b, count, n: 1 / n, "_summed": lambda b, count, n: b,
 }.items():
@@ -222,11 +201,10 @@ for name, weight in {
     mistakes.add(f"each_alone{name}_and_none",
         but(weight=weight, calls=lambda group: False, takes_part=every_rank), ALONE)
 
-ONE_CALLS = "Your rank 0 calls all_reduce and the others do not, so it waits for ever. A collective is a call that every rank makes."
-mistakes.add("rank_0_calls", but(calls=lambda group: group.rank() == 0), ONE_CALLS)
-
-OTHERS_CALL = "Your other ranks call all_reduce and rank 0 does not, so they wait for ever. A collective is a call that every rank makes."
-mistakes.add("rank_0_does_not_call", but(calls=lambda group: group.rank() > 0), OTHERS_CALL)
+mistakes.add("rank_0_calls", but(calls=lambda group: group.rank() == 0),
+    "Your rank 0 calls all_reduce and the others do not, so it waits for ever. A collective is a call that every rank makes.")
+mistakes.add("rank_0_does_not_call", but(calls=lambda group: group.rank() > 0),
+    "Your other ranks call all_reduce and rank 0 does not, so they wait for ever. A collective is a call that every rank makes.")
 
 @mistakes.program("Your examples are counted by rank 0 alone, so it waits in all_reduce, or what it calls meets another call. A collective is a call that every rank makes.")
 def rank_0_counts(model, loss, batch, group):
@@ -239,12 +217,35 @@ def rank_0_counts(model, loss, batch, group):
         with_zeros(parameter)
         dist.all_reduce(parameter.grad, group=group)
 
-@mistakes.program("Your examples are not counted over all ranks, so each divides by its own number, and gradients of means are added. `all_reduce` the count, too.")
-def own_count_averaged(model, loss, batch, group):
-    in_steps(model, loss, batch, group, weight=lambda b, count, n: b, add=lambda parameter, group: None)
+def weighed_afterwards(before, add, after):
+    def program(model, loss, batch, group):
+        in_steps(model, loss, batch, group, weight=before, add=add)
+        factor = after(len(batch[0]), counted(len(batch[0]), group), group.size())
+        for parameter in model.parameters():
+            parameter.grad *= factor
+
+    return program
+
+mistakes.add("own_count_averaged", weighed_afterwards(lambda b, count, n: b, added, lambda b, count, n: 1 / b),
+    "Your examples are not counted over all ranks, so each divides by its own number, and gradients of means are added. `all_reduce` the count, too.")
+for name, before, add in (
+    ("", each_as_it_is, added), ("_the_average", each_as_it_is, averaging), ("_again", share, added),
+):
+    mistakes.add(f"weighs_the_sum{name}", weighed_afterwards(before, add, share),
+        "Your share of the examples is multiplied with what all ranks have summed up, so that their gradients differ. A rank's share belongs to its own part, before the sum.")
+
+@mistakes.program("Your count is added up once more for each parameter, in place, so that it grows from one to the next. Add it up once, before them all.")
+def counted_for_each_parameter(model, loss, batch, group):
+    in_steps(model, loss, batch, group, weight=lambda b, count, n: b, calls=lambda group: False)
+    count = torch.tensor(float(len(batch[0])))
     for parameter in model.parameters():
-        dist.all_reduce(parameter.grad, group=group)
-        parameter.grad /= len(batch[0])
+        dist.all_reduce(count, group=group)
+        parameter.grad /= count
+        added(parameter, group)
+
+@mistakes.program("Your rank counts numbers, as `numel` does, where examples count: those are the rows of its part, `len(batch[0])`.")
+def numbers_counted(model, loss, batch, group):
+    in_steps(model, loss, batch, group, weight=lambda b, count, n: batch[0].numel() / count)
 
 mistakes.add("reduced_to_rank_0",
     but(add=lambda parameter, group: dist.reduce(parameter.grad, group_dst=0, group=group)),
@@ -260,12 +261,10 @@ for name, weight in {"": each_as_it_is, "_with_a_share": share}.items():
         but(weight=weight, add=lambda each, group: dist.all_reduce(each.grad, dist.ReduceOp.MAX, group=group)),
         "Your gradients are not added: of each number the largest one of all ranks is taken.")
 
-def summed_parameters(parameter, group):
-    dist.all_reduce(parameter.data, group=group)
-
 for name, takes_part in {"": with_zeros, "_and_none": every_rank}.items():
     for what, weight in {"": each_as_it_is, "_with_a_share": share}.items():
-        mistakes.add(f"parameters_summed{name}{what}", but(weight=weight, add=summed_parameters, takes_part=takes_part),
+        mistakes.add(f"parameters_summed{name}{what}", but(weight=weight, takes_part=takes_part,
+                add=lambda parameter, group: dist.all_reduce(parameter.data, group=group)),
             "Your ranks add up parameters. It is the .grad of each that has to be the same on all ranks; the parameters stay as they are.")
 
 def keep(model):

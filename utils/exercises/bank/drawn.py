@@ -1,4 +1,4 @@
-"""Inputs that several exercises draw: masks (…, Tq, Tk) in which something is hidden, and what a lookup takes."""
+"""Inputs that exercises draw: masks (…, Tq, Tk) in which something is hidden, what a lookup takes, and a sequence in parts."""
 
 import torch
 
@@ -45,3 +45,24 @@ def exponentials(Tq, Tk, A, scale=1.0):
 
 def _exponential(shape, scale):
     return Draw(lambda generator: torch.exp(scale * torch.randn(shape, generator=generator)))
+
+
+ORDERS = {
+    "contiguous": lambda n, places: places.view(n, -1),
+    "striped": lambda n, places: places.view(-1, n).T.contiguous(),
+    "zigzag": lambda n, places: torch.cat([places.view(2 * n, -1)[:n], places.view(2 * n, -1)[n:].flip(0)], 1),
+    "shuffled": lambda n, places: places.view(n, -1),
+}
+
+def parts(n, length, Dk, Dv, *batch, order="contiguous", query=(0, 1), key=(0, 1), dtype=torch.float32, **more):
+    """n parts of so many places in that order; query and key: their mean and spread."""
+
+    def draw(generator):
+        sizes = {"query": (Dk, *query), "key": (Dk, *key), "value": (Dv, 0, 1)}
+        places = torch.randperm(n * length, generator=generator) if order == "shuffled" else torch.arange(n * length)
+        return more | {"positions": ORDERS[order](n, places)} | {
+            name: mean + spread * torch.randn(n, *batch, length, width, generator=generator, dtype=dtype)
+            for name, (width, mean, spread) in sizes.items()
+        }
+
+    return {"together": draw}

@@ -102,6 +102,11 @@ EACH = "Your bias is added on every rank before the sum, so that it is in the re
 mistakes.add("bias_on_every_rank", but(own_bias=lambda bias, group: bias, last_bias=lambda bias, group: 0), EACH)
 mistakes.add("bias_on_every_rank_and_in_the_end", but(own_bias=lambda bias, group: bias),
     "Your bias is added on every rank before the sum, and once more after it. Once is enough.")
+@mistakes.program("Your bias is added for each head, so that it is in the result as often as the model has heads. Add it once: after the sum, say.")
+def bias_for_each_head(x, W_q, W_k, W_v, W_o, bias, heads, group):
+    return in_steps(x, W_q, W_k, W_v, W_o, heads * bias, heads, group,
+        own_bias=lambda bias, group: bias, last_bias=lambda bias, group: 0)
+
 mistakes.add("bias_of_rank_0_after_the_sum",
     but(last_bias=lambda bias, group: bias * (group.rank() == 0)),
     "Your bias is added on rank 0 alone, after the sum, so that the others return a result without it. After the sum every rank adds it.")
@@ -169,6 +174,25 @@ mistakes.add("contexts_and_outputs_added", but(before=added_up),
     "Your contexts are added over the ranks, and the outputs as well. Contexts belong to different heads: leave them, and add outputs alone.")
 mistakes.add("contexts_side_by_side", but(before=side_by_side_over_ranks, add=not_at_all),
     "Your contexts of all ranks are put side by side, and this rank's columns of W_o fit its own heads alone. Multiply each rank's context with its own columns, then add.")
+
+@mistakes.program("Your queries, keys or values are added over the ranks. They belong to different heads, which do not meet before W_o: outputs alone are added.")
+def projections_added(x, *given):
+    return in_steps(x, *given, split=lambda rows, heads: apart(added_up(rows, given[-1]), heads))
+
+def head_after_head(x, W_q, W_k, W_v, W_o, bias, heads, group):
+    for q, k, v, o in zip(W_q.chunk(heads), W_k.chunk(heads), W_v.chunk(heads), W_o.chunk(heads, 1), strict=True):
+        yield in_steps(x, q, k, v, o, 0 * bias, 1, group, add=not_at_all)
+
+@mistakes.program("Your total is added up over the ranks after each head, so that what is in it already is added again. Add your own heads first, then all ranks', once.")
+def total_added_up_again(*given):
+    total = 0
+    for output in head_after_head(*given):
+        total = added_up(total + output, given[-1])
+    return total + given[5]
+
+@mistakes.program("Your heads are added up over the ranks one by one, a call for each. Add your own first: then one call sends all of them.")
+def a_call_for_each_head(*given):
+    return sum(added_up(output, given[-1]) for output in head_after_head(*given)) + given[5]
 
 def all_gathered(x, W_q, W_k, W_v, W_o, bias, heads, group):
     W_q, W_k, W_v = (torch.cat(gathered(W, group)) for W in (W_q, W_k, W_v))
@@ -242,6 +266,8 @@ mistakes.add("divided_by_the_width", but(attend=scaled(lambda q: q.size(-1))),
     "Your scores are divided by a head's width. It is its square root that keeps their size.")
 mistakes.add("root_of_the_heads", but(attend=scaled(lambda q: math.sqrt(q.size(1)))),
     "Your scores are divided by the root of the number of heads. The width of one head counts.")
+mistakes.add("scaled_after_the_softmax", but(attend=lambda q, k, v: (q @ k.mT).softmax(-1) / math.sqrt(q.size(-1)) @ v),
+    "Your weights are divided by the root, so that they no longer sum to 1. Divide the scores, before the softmax.")
 mistakes.add("softmax_over_heads", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), 1)),
     "Your softmax runs over the heads. Each query shares out its own vote over the keys: the last axis.")
 mistakes.add("softmax_over_queries", but(attend=scaled(lambda q: math.sqrt(q.size(-1)), -2)),
@@ -256,6 +282,8 @@ mistakes.add("no_softmax", but(attend=lambda query, key, value: query @ key.mT /
     "Your values are weighed by the scores as they are. A softmax over the keys makes weights of them.")
 mistakes.add("keys_as_values", lambda x, W_q, W_k, W_v, *rest: in_steps(x, W_q, W_k, W_k, *rest),
     "Your context is made of the keys. Those are for matching; what is carried away are the values, made by W_v.")
+mistakes.add("keys_as_queries", lambda x, W_q, W_k, *rest: in_steps(x, W_k, W_k, *rest),
+    "Your queries are made by W_k, as the keys are. They have a map of their own: W_q.")
 mistakes.add("weights_not_transposed",
     lambda x, W_q, W_k, W_v, *rest: in_steps(x, W_q.T.contiguous(), W_k.T.contiguous(), W_v.T.contiguous(), *rest),
     "Your x is multiplied by the weights as they stand, (heads · Dk, D). Rows make outputs, as in `nn.Linear`: `x @ W_q.T`.")

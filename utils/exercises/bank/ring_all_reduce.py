@@ -185,14 +185,21 @@ for name, steps in {
     mistakes.add(name, but(**steps), FIRST)
 
 AGAINST = "Your chunks are counted in one direction and sent in the other, so that what a rank sends on is not what it has just added to. If messages go to rank + 1, the number of the chunk falls: rank - step."
-forward = {"send": lambda r, s: r + s, "place": lambda r, s: r + s + 1}
-onward = {"send_on": lambda r, s: r + s - 1, "put": lambda r, s: r + s}
-mistakes.add("counted_the_other_way", but(**forward, **onward), AGAINST)
-mistakes.add("second_round_counted_the_other_way", but(**onward), AGAINST)
-mistakes.add("counted_upwards", but(send=lambda r, s: r + s, place=lambda r, s: r + s - 1), AGAINST)
-mistakes.add("counted_upwards_twice", but(send=lambda r, s: r + s, place=lambda r, s: r + s - 1,
-        send_on=lambda r, s: r + s + 1, put=lambda r, s: r + s), AGAINST)
-mistakes.add("second_round_counted_upwards", but(send_on=lambda r, s: r + s + 1, put=lambda r, s: r + s), AGAINST)
+SECOND_ROUNDS = {
+    "as_it_should": {}, "upwards": {"send_on": lambda r, s: r + s + 1, "put": lambda r, s: r + s},
+    "upwards_to_the_next": {"send_on": lambda r, s: r + s - 1, "put": lambda r, s: r + s},
+    "upwards_from_the_own": {"send_on": lambda r, s: r + s, "put": lambda r, s: r + s + 1},
+    "upwards_behind_the_own": {"send_on": lambda r, s: r + s, "put": lambda r, s: r + s - 1},
+}
+for first, steps, seconds in (  # those that differ from each other in what comes out
+    ("as_it_should", {}, [*SECOND_ROUNDS][1:]),
+    ("upwards", {"send": lambda r, s: r + s, "place": lambda r, s: r + s - 1},
+        ["as_it_should", "upwards", "upwards_from_the_own", "upwards_behind_the_own"]),
+    ("upwards_to_the_next", {"send": lambda r, s: r + s, "place": lambda r, s: r + s + 1},
+        ["upwards", "upwards_to_the_next", "upwards_behind_the_own"]),
+):
+    for second in seconds:
+        mistakes.add(f"counts_{first}_then_{second}", but(**steps, **SECOND_ROUNDS[second]), AGAINST)
 
 mistakes.add("second_round_begins_with_the_own", but(send_on=lambda r, s: r - s, put=lambda r, s: r - s - 1),
     "Your result has the numbers of one rank at each place. Either your first round replaces where it should add, or your second one begins with the rank's own chunk, to which nothing was added: begin with the one that was added to last.")
@@ -230,6 +237,8 @@ mistakes.add("one_step_too_many_in_both", but(rounds=lambda n: n, more_rounds=la
 mistakes.add("one_step_too_few_in_both", but(rounds=lambda n: max(n - 2, 0), more_rounds=lambda n: max(n - 2, 0)),
     "Your rounds have one step too few each. It takes n - 1 steps to get from one rank to all the others.")
 
+mistakes.add("mean_of_two_at_each_step", but(combine=lambda old, new: (old + new) / 2),
+    "Your chunks are halved whenever two are put together, so that ranks count differently. The sum is asked for: add alone.")
 mistakes.add("mean", but(answer=lambda chunks, n, rank: torch.cat(chunks) / n),
     "Your result is the mean over the ranks. The sum is asked for.")
 mistakes.add("counted_in_twice", lambda x, group: ring_all_reduce(x, group) + x,

@@ -10,8 +10,9 @@ from torch import tensor
 from utils.attempts.uses import groups
 
 from ..exercise import Case, Exercise, Mistakes, replacing
+from .drawn import parts
 from .merge_partials import merge_partials
-from .messages import WRONG, exchange, gathered
+from .messages import exchange, gathered
 from .wrong_rings import WRONG_MASKS, WRONG_MOVES, moved_by
 
 
@@ -181,6 +182,9 @@ mistakes.add("contexts_averaged", averaged, MEANS)
 mistakes.add("contexts_averaged_or_nan", functools.partial(averaged, look=contexts_or_nan), MEANS)
 mistakes.add("contexts_added", but(look=contexts, merge=added, answer=lambda found: found[2]), ADDED)
 mistakes.add("contexts_added_or_nan", but(look=contexts_or_nan, merge=added, answer=lambda found: found[2]), ADDED)
+mistakes.add("contexts_halved", but(look=contexts, answer=lambda found: found[2],
+        merge=lambda one, other: (*one[:2], (one[2] + other[2]) / 2)),
+    "Your contexts are averaged two by two, so that the block that came last counts half. Merge largest, total and sums, and divide once, at the end.")
 mistakes.add("just_added", but(merge=added),
     "Your totals and sums are added as they are, and each block's are measured against its own largest score. Bring both to the common one first, as `merge_partials` does.")
 
@@ -198,14 +202,26 @@ def divided_already(one, other):
     largest, total, sums = merge_partials(one, other)
     return largest, total, sums / total
 
-mistakes.add("divided_at_each_merge", but(merge=divided_already, answer=lambda found: found[2]),
-    "Your sums are divided by the total at every merge, and then added to as if they were not. Divide once, after the last block.")
+TOO_EARLY = "Your sums are divided by the total at every merge, and then added to as if they were not. Divide once, after the last block."
+mistakes.add("divided_at_each_merge", but(merge=divided_already, answer=lambda found: found[2]), TOO_EARLY)
+mistakes.add("divided_before_each_merge",
+    but(merge=lambda one, other: merge_partials((*one[:2], divided(one)), other)), TOO_EARLY)
+for name, look in {"": contexts, "_or_nan": contexts_or_nan}.items():
+    for more, answer in {"": lambda found: found[2], "_and_again_in_the_end": divided}.items():
+        mistakes.add(f"divided_by_block{name}{more}", but(look=look, answer=answer),
+            "Your blocks are divided by their own totals before they are merged, and a merge takes sums as they are. Divide once, after the last block.")
 
 def from_zero(query, key, value, mask=None):
     scores = query @ key.mT / math.sqrt(query.size(-1))
     exps = scores.exp() if mask is None else scores.exp() * mask
     return torch.zeros_like(scores[..., :1]), exps.sum(-1, keepdim=True), exps @ value
 
+def at_least_zero(query, key, value, mask=None):
+    part = partial_lookup(query, key, value, mask)
+    return merge_partials([torch.zeros_like(x) for x in part], part)
+
+mistakes.add("begins_with_zero", but(look=at_least_zero),
+    "Your largest score is 0 to begin with, so that all exponentials vanish where scores are far below it. Begin with -inf, or with what the first block gives.")
 mistakes.add("no_largest", but(look=from_zero, merge=added),
     "Your exponentials are taken of the scores as they are, and overflow where these are large, or vanish where they are low. Each block subtracts its largest score, and a merge brings two to the common one.")
 
@@ -240,7 +256,7 @@ def at_once(query, blocks, positions, causal):
     mask = torch.cat(places) <= positions[:, None] if causal else None
     return divided(partial_lookup(query, torch.cat(keys, -2), torch.cat(values, -2), mask))
 
-@mistakes.program("Your ranks call all_gather, and each holds all keys and values then: with n ranks, n times as much as its own. Let them travel, block by block, by messages to the neighbour.")
+@mistakes.program("Your ranks make a call all together: after all_gather each holds all keys and values, and while one broadcasts the others wait. Let blocks travel by messages to the neighbour: then all wires work, and a rank holds two blocks.")
 def gathers_all(query, key, value, positions, group, causal=False):
     return at_once(query, [gathered(x, group) for x in (key, value, positions)], positions, causal)
 
@@ -268,8 +284,6 @@ def to_everybody(query, key, value, positions, group, causal=False):
         found = merge_partials(found, part)
     return divided(found)
 
-for name, (swap, sentence) in WRONG.items():
-    mistakes.add(name, but(move=moved_by(swap)), sentence)
 for name, (move, sentence) in WRONG_MOVES.items():
     mistakes.add(name, but(move=move), sentence)
 
@@ -297,30 +311,15 @@ def skips_the_exchange(query, key, value, positions, group, causal=False, exchan
 mistakes.add("skips_the_exchange", skips_the_exchange, SKIPS)
 mistakes.add("skips_one_of_fewer", functools.partial(skips_the_exchange, exchanges=lambda n: n - 1), SKIPS)
 
+def up_to_its_rank(*given, causal=False, more=1):
+    return in_steps(*given, causal=causal, rounds=lambda n: min(given[-1].rank() + more, n) if causal else n)
+
+mistakes.add("exchanges_up_to_its_rank", up_to_its_rank, SKIPS)
+mistakes.add("exchanges_one_more", functools.partial(up_to_its_rank, more=2), SKIPS)
+
 @mistakes.program("Your rank 0 alone exchanges, or others make fewer exchanges than it does, so somebody waits for ever. All make n - 1.")
 def rank_0_alone(query, key, value, positions, group, causal=False):
     return in_steps(query, key, value, positions, group, causal, rounds=lambda n: 1 if group.rank() else n)
-
-
-ORDERS = {
-    "contiguous": lambda n, places: places.view(n, -1),
-    "striped": lambda n, places: places.view(-1, n).T.contiguous(),
-    "zigzag": lambda n, places: torch.cat([places.view(2 * n, -1)[:n], places.view(2 * n, -1)[n:].flip(0)], 1),
-    "shuffled": lambda n, places: places.view(n, -1),
-}
-
-def parts(n, length, Dk, Dv, *batch, order="contiguous", query=(0, 1), key=(0, 1), dtype=torch.float32, **more):
-    """n parts of so many places in that order; query and key: their mean and spread."""
-
-    def draw(generator):
-        sizes = {"query": (Dk, *query), "key": (Dk, *key), "value": (Dv, 0, 1)}
-        places = torch.randperm(n * length, generator=generator) if order == "shuffled" else torch.arange(n * length)
-        return more | {"positions": ORDERS[order](n, places)} | {
-            name: mean + spread * torch.randn(n, *batch, length, width, generator=generator, dtype=dtype)
-            for name, (width, mean, spread) in sizes.items()
-        }
-
-    return {"together": draw}
 
 
 exercise = Exercise(

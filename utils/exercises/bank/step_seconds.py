@@ -65,11 +65,13 @@ mistakes.add("a_whole_copy_twice_but_for_one_rank", but(copies=lambda n: 2 * (n 
 mistakes.add("one_round_and_its_hops", but(copies=lambda n: (n - 1) / n, hops=lambda n: n - 1),
     "Your ring goes round once. There are two rounds: one in which chunks are summed, one in which the sums go round, 2 (n - 1) hops in all.")
 mistakes.add("copies_not_chunks", but(copies=lambda n: 2 * (n - 1)),
-    "Your ranks send whole gradients at each of the 2 (n - 1) hops. In a ring they send a chunk, 1 / n of them.")
+    "Your gradients travel n times as long as they need. Each of the 2 (n - 1) hops sends a chunk, 1 / n of them, and each rank has the whole bandwidth of its own wire.")
 mistakes.add("whole_copies_around", but(copies=lambda n: n - 1),
     "Your ranks send whole gradients to each other. In a ring they send 2 (n - 1) chunks, each 1 / n of them.")
 mistakes.add("chunks_of_n_less_one", but(copies=lambda n: 2 * n / (n + 1)),
     "Your chunks are counted one off. n ranks cut the gradients into n chunks, and each sends 2 (n - 1) of them.")
+mistakes.add("whole_copies_by_whole_numbers", but(copies=lambda n: 2 * (n - 1) // n),
+    "Your share of the bytes is cut to a whole number, by `//`. 2 (n - 1) / n is nearly 2.")
 mistakes.add("share_upside_down", but(copies=lambda n: 2 * n / (n - 1)),
     "Your share is upside down, n / (n - 1). Each rank sends a little less than two copies, 2 (n - 1) / n, and with one rank nothing.")
 mistakes.add("two_n_chunks", but(copies=lambda n: 2 * (n + 1) / n),
@@ -107,12 +109,14 @@ mistakes.add("latency_of_one_round", but(hops=lambda n: n - 1),
     "Your latency counts for n - 1 hops. There are two rounds of them.")
 mistakes.add("latency_of_every_rank", but(hops=lambda n: n),
     "Your latency counts for n hops. There are two rounds of n - 1.")
+mistakes.add("latency_of_the_hops_of_all_ranks", but(hops=lambda n: 2 * (n - 1) * n),
+    "Your latency counts for the hops of all ranks together. They wait at the same time: 2 (n - 1) hops after each other.")
 mistakes.add("latency_of_two_n_hops", but(hops=lambda n: 2 * n),
     "Your latency counts for 2n hops. There are two rounds of n - 1.")
 mistakes.add("latency_shared", but(hops=lambda n: 2 * (n - 1) / n),
     "Your latency is divided by the number of ranks, as the bytes are. A hop waits as long for a chunk as for the whole: it counts 2 (n - 1) times.")
 mistakes.add("latency_forgotten", but(hops=lambda n: 0),
-    "Your latency does not count. Each of the 2 (n - 1) hops waits for it.")
+    "Your latency does not count, or next to nothing: is it added to the bytes, and divided by the bandwidth? Each of the 2 (n - 1) hops waits so many seconds.")
 
 for name, number, sentence in (
     ("numbers_for_bytes", 1, "Your travel counts numbers. A float32 has 4 bytes, and `bandwidth` is in bytes."),

@@ -3,7 +3,7 @@
 import torch
 import torch.distributed as dist
 
-from .messages import after, before, exchange
+from .messages import WRONG, after, before, exchange
 
 
 def moved_by(swap):
@@ -21,11 +21,14 @@ def in_another_order(key, value, here, group):
     return rooms[1], rooms[0], rooms[2]
 
 STAY = "Your {} travel and your {} stay at home, so the weights of one block meet the values of another. Send both."
-WRONG_MOVES = {
+WRONG_MOVES = {name: (moved_by(swap), sentence) for name, (swap, sentence) in WRONG.items()} | {
     "values_stay_at_home": (lambda k, v, here, group: (exchange(k, group), v, exchange(here, group)),
         STAY.format("keys", "values")),
     "keys_stay_at_home": (lambda k, v, here, group: (k, exchange(v, group), exchange(here, group)),
         STAY.format("values", "keys")),
+    "keys_and_values_swapped":
+        (lambda k, v, here, group: (exchange(v, group), exchange(k, group), exchange(here, group)),
+        "Your keys and values change places on the way: what has come of one is taken for the other."),
     "values_go_the_other_way":
         (lambda k, v, here, group: (exchange(k, group), exchange(v, group, -1), exchange(here, group)),
         "Your keys and values travel in opposite directions, so the weights of one block meet the values of another."),
@@ -66,6 +69,8 @@ WRONG_MASKS = {
     "places_within_the_block":
         (lambda positions, here, group, step: torch.ones(len(here), len(here), dtype=torch.bool).tril(),
         "Your mask compares places within the block, as if each block were the whole sequence. The keys that arrive have places of their own: let these travel with them."),
+    "places_of_keys_alone": (lambda positions, here, group, step: here <= here[:, None],
+        "Your mask compares the keys' places with themselves. What arrives must not take the place of `positions`, which are your queries': keep the two apart."),
     "only_its_own_block_is_masked":
         (lambda positions, here, group, step: (here <= positions[:, None]) | torch.tensor(step > 0),
         "Your own block is masked, and those that arrive are seen whole. They hold later places, too."),

@@ -100,6 +100,9 @@ mistakes.add("back_descends", but(join=lambda front, back: torch.cat([front, bac
 mistakes.add("back_descends_and_is_not_mirrored",
     but(back=lambda r, n: n + r, join=lambda front, back: torch.cat([front, back.flip(0)])),
     "Your stretches are each turned round within, and come in their old order. It is the order of stretches that is turned round: `flip(0)` on rows.")
+mistakes.add("front_there_and_back",
+    but(back=lambda r, n: r, join=lambda front, back: torch.cat([front, back.flip(0)])),
+    "Your ranks have their front stretch twice, the second time backwards: `flip(1)` turns round the places in each. `flip(0)` turns round the order of stretches.")
 mistakes.add("alternating", but(join=lambda front, back: torch.stack([front, back], 1).flatten()),
     "Your places alternate between front and back. First the whole stretch from the front, then the one from the back.")
 mistakes.add("two_axes", but(join=lambda front, back: torch.stack([front, back])),
@@ -110,6 +113,10 @@ mistakes.add("a_list", but(answer=list),
     "Your result is a list. A tensor (ranks, length / ranks) is asked for: `torch.stack`.")
 mistakes.add("lists_of_numbers", lambda length, ranks: zigzag(length, ranks).tolist(),
     "Your result is a list of lists. A tensor (ranks, length / ranks) is asked for: `torch.tensor`.")
+mistakes.add("a_dictionary", but(answer=lambda rows: dict(enumerate(rows))),
+    "Your result is a dictionary. A tensor (ranks, length / ranks) is asked for: `torch.stack`.")
+mistakes.add("descending", but(answer=lambda rows: torch.stack(rows).flip(1)),
+    "Your ranks have the right places, from the last to the first. They ascend.")
 mistakes.add("columns_for_ranks", but(answer=lambda rows: torch.stack(rows, 1)),
     "Your ranks are the columns. They are the rows: (ranks, length / ranks).")
 mistakes.add("counted_from_one", but(places=lambda length: torch.arange(1, length + 1)),
@@ -129,10 +136,26 @@ def dealt_out_there_and_back(length, ranks):
     there, back = torch.arange(length).view(-1, 2, ranks).unbind(1)
     return torch.stack([there, back.flip(1)], 1).flatten(0, 1).T
 
+def pairs_of_places(length):
+    return torch.stack([torch.arange(length), torch.arange(length).flip(0)], 1)[: length // 2]
+
+PAIRS = "Your ranks have places in pairs, one from the front and one from the back. That is as fair, and not what is asked for: the whole stretch from the front, then the one from the back, so that places ascend."
+mistakes.add("pairs_of_places", lambda length, ranks: pairs_of_places(length).view(ranks, -1), PAIRS)
+mistakes.add("pairs_dealt_out",
+    lambda length, ranks: pairs_of_places(length).view(-1, ranks, 2).transpose(0, 1).flatten(1), PAIRS)
+
 @mistakes.program("Your front and back stretches stand below each other, (2n, length / 2n). The two of a rank belong into one row: `torch.cat([…], 1)`.")
 def below_each_other(length, ranks):
     stretches = torch.arange(length).view(2 * ranks, -1)
     return torch.cat([stretches[:ranks], stretches[ranks:].flip(0)])
+
+@mistakes.program("Your stretches of two ranks stand in one row: all front ones come first, then all from the back, and a view takes them as they come. `torch.cat([…], 1)` puts a rank's own side by side.")
+def two_ranks_in_a_row(length, ranks):
+    return below_each_other(length, ranks).view(ranks, -1)
+
+@mistakes.program("Your result is a mask over all places. Their numbers are asked for, (ranks, length / ranks), by which a tensor can be indexed.")
+def a_mask(length, ranks):
+    return torch.zeros(ranks, length).scatter(1, zigzag(length, ranks), 1).bool()
 
 @mistakes.program("Your result says which rank has each place. The other way round: which places each rank has, (ranks, length / ranks).")
 def rank_of_each_place(length, ranks):
