@@ -40,7 +40,7 @@ c.JupyterHub.services[0]["command"] = ["sh", "-c", wait, "sh", *culler, "--timeo
 """
 CELLS = [
     "import os; print(os.getcwd(), os.environ['OMP_NUM_THREADS'])",
-    "bytearray(3 * 10**9)",
+    "room = bytearray(3 * 10**9)",
     "print('and goes on')",
     "from ipykernel.kernelapp import IPKernelApp; print(IPKernelApp.instance().curve_publickey is not None)",
 ]
