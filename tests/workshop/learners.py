@@ -44,7 +44,8 @@ class Learner:
         while (answer := self.ask("POST", f"{mine}/server", json={})).status_code == 429:
             self.refused += 1
             time.sleep(int(answer.headers.get("Retry-After", 5)))
-        answer.raise_for_status()
+        if "already running" not in answer.text:
+            answer.raise_for_status()
         while not (server := self.ask("GET", mine).json()["servers"].get("", {})).get("ready"):
             assert server.get("pending"), f"the server of {self.name} did not start"
             time.sleep(0.5)
