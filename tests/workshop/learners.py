@@ -54,9 +54,9 @@ class Learner:
     def stop(self):
         self.ask("DELETE", f"/hub/api/users/{self.name}/server").raise_for_status()
 
-    def runs(self, cells, folder="course/chapters"):
-        """Run the cells in a new kernel that is in a folder; for each, when it was done and what it printed."""
-        answer = self.ask("POST", f"/user/{self.name}/api/kernels", json={"path": f"{folder}/any.ipynb"})
+    def runs(self, cells):
+        """Run the cells in a new kernel, as those of a chapter; for each, when it was done and what it printed."""
+        answer = self.ask("POST", f"/user/{self.name}/api/kernels", json={"path": "course/chapters/any.ipynb"})
         answer.raise_for_status()
         address = f"{self.hub}/user/{self.name}/api/kernels/{answer.json()['id']}/channels".replace("http", "ws", 1)
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.web.cookies)
