@@ -39,17 +39,20 @@ class Learner:
 
     def start(self):
         """Have the server started, and wait until it answers. Its first page is where it learns who this is."""
-        mine = f"/hub/api/users/{self.name}"
         self.web.get(f"{self.hub}/hub/home")  # the cookie from before the login is none any more
-        while (answer := self.ask("POST", f"{mine}/server", json={})).status_code == 429:
+        while (answer := self.ask("POST", f"/hub/api/users/{self.name}/server", json={})).status_code == 429:
             self.refused += 1
             time.sleep(int(answer.headers.get("Retry-After", 5)))
         if "already running" not in answer.text:
             answer.raise_for_status()
-        while not (server := self.ask("GET", mine).json()["servers"].get("", {})).get("ready"):
+        while not (server := self.server()).get("ready"):
             assert server.get("pending"), f"the server of {self.name} did not start"
             time.sleep(0.5)
         self.ask("GET", f"/user/{self.name}/lab").raise_for_status()
+
+    def server(self):
+        """What the hub says of it; nothing if there is none."""
+        return self.ask("GET", f"/hub/api/users/{self.name}").json()["servers"].get("", {})
 
     def stop(self):
         self.ask("DELETE", f"/hub/api/users/{self.name}/server").raise_for_status()

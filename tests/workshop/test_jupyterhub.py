@@ -28,10 +28,13 @@ PAGE = (ROOT / "utils" / "workshop" / "jupyterhub.md").read_text(encoding="utf-8
 # What a test cannot have: accounts of the machine, the usual ports, an hour; and its packages lie beside the course's.
 HERE = """
 load_subconfig({configuration!r})
-c.JupyterHub.bind_url, c.JupyterHub.hub_port, c.ConfigurableHTTPProxy.api_url = {hub!r}, {port}, {proxy!r}
+c.JupyterHub.bind_url, c.JupyterHub.hub_port = "http://127.0.0.1:{hub}", {own}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy}"
 c.JupyterHub.authenticator_class, c.JupyterHub.spawner_class = "dummy", "simple"
 c.Authenticator.allow_all = True
 c.SimpleLocalProcessSpawner.home_dir_template = {homes!r}
+ports = iter({ports})
+c.Spawner.pre_spawn_hook = lambda spawner: setattr(spawner, "port", next(ports))
 c.Spawner.args += ["--allow-root"]
 c.Spawner.environment["JUPYTER_CONFIG_PATH"] = {beside!r}
 *culler, _ = c.JupyterHub.services[0]["command"]
@@ -46,25 +49,24 @@ CELLS = [
 ]
 
 
-def free_address():
-    """Below the ports that systems hand out themselves: it is still free when the hub gets there."""
+def free_port():
+    """Below those that a system hands out itself: it is still free some seconds later, when it is used."""
     while True:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_server(("127.0.0.1", random.randrange(20000, 30000))) as server,
-        ):
-            return f"http://127.0.0.1:{server.getsockname()[1]}"
+        port = random.randrange(20000, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @pytest.fixture
 def hub(tmp_path):
     """The address of a hub that has this folder for its own and for homes; all that it started ends with the test."""
-    hub, own, proxy = free_address(), free_address(), free_address()
+    hub, own, proxy, *ports = [free_port() for _ in range(5)]
     configuration = HERE.format(
         configuration=str(ROOT / "utils" / "workshop" / "jupyterhub_config.py"),
         hub=hub,
-        port=own.rpartition(":")[2],
+        own=own,
         proxy=proxy,
+        ports=ports,
         homes=str(tmp_path / "{username}"),
         beside=str(BESIDE / "etc" / "jupyter"),
     )
@@ -80,7 +82,7 @@ def hub(tmp_path):
         while "JupyterHub is now running" not in (said := (tmp_path / "log").read_text(encoding="utf-8")):
             assert process.poll() is None, said
             time.sleep(0.1)
-        yield hub
+        yield f"http://127.0.0.1:{hub}"
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -91,7 +93,12 @@ def hub(tmp_path):
 
 def living_in(folder):
     """The processes that were started there, or in a folder below it."""
-    return [each for each in psutil.process_iter(["cwd"]) if Path(each.info["cwd"] or "/").is_relative_to(folder)]
+    processes = psutil.process_iter(["cwd", "cmdline"])
+    return [each for each in processes if Path(each.info["cwd"] or "/").is_relative_to(folder)]
+
+
+def kernels_in(folder):
+    return [each for each in living_in(folder) if "ipykernel_launcher" in (each.info["cmdline"] or [])]
 
 
 def at_work(hub, name):
@@ -112,12 +119,12 @@ def test_two_learners_at_once(hub, tmp_path):
     ada, bob = learners
     assert "git-pull" in ada.ask("GET", "/user/ada/git-pull?repo=any").text
     assert bob.ask("GET", "/user/ada/api/contents").status_code == 403
+    assert len(kernels_in(tmp_path)) == 2
     (tmp_path / "idle").touch()  # from now on, idle servers are stopped
     begin = time.monotonic()
-    while any(learner.ask("GET", f"/hub/api/users/{learner.name}").json()["servers"] for learner in learners):
+    while any(learner.server() for learner in learners) or kernels_in(tmp_path):
         assert time.monotonic() - begin < 60, (tmp_path / "log").read_text(encoding="utf-8")
         time.sleep(0.2)
-    assert [each for each in living_in(tmp_path) if "ipykernel_launcher" in each.cmdline()] == []
 
 
 def test_the_page_installs_what_is_tested():
