@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "utils" / "workshop"
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
+SERVER = (FOLDER / "jupyterhub.md").read_text(encoding="utf-8")
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("[0-9]*.md"))}
 LEFT_OUT = ("", "In short", "Before you go on", "To read on", "How well did you predict?")
 MENUS = ("Run →", "File →", "Kernel →")
@@ -72,7 +73,7 @@ def test_the_readmes_table_of_routes_is_right():
 
 def commands():
     """Every command of every page, without the folder that it is in."""
-    for page, text in {**PAGES, "README": README}.items():
+    for page, text in {**PAGES, "README": README, "jupyterhub": SERVER}.items():
         for program, arguments in re.findall(r"\.venv/bin/(\w+)([^`\n]*)", text):
             yield pytest.param(program, arguments.split(), id=f"{page}: {program}{arguments}"[:80])
 
