@@ -218,7 +218,7 @@ plots.curves(range(1, 21), lines, "steps", "loss on the whole batch, nats");
 # %% [markdown] slide="fragment"
 # *Added instead of averaged, the gradient is twice as long, so the first steps go too far. In the end it may be higher or lower, as with any other rate.*
 #
-# None of these mistakes raises an error. And with Adam, which nearly everybody uses, one of them can hardly be seen:
+# None of these mistakes raises an error. And with Adam, which nearly everybody uses, one of them can hardly be seen (six trainings, about ten seconds):
 
 # %% slide="slide"
 rules = {"SGD": PLAIN, "Adam": functools.partial(torch.optim.Adam, lr=5e-3)}
@@ -372,7 +372,7 @@ figure
 
 
 # %%
-def partial_lookup(query, key, value, mask=None):
+def partial_attention(query, key, value, mask=None):
     """(largest (…, Tq, 1), total (…, Tq, 1), sums (…, Tq, Dv)) of the queries for these keys alone."""
     scores = query @ key.mT / math.sqrt(query.size(-1))  # (…, Tq, Tk)
     if mask is not None:
@@ -390,7 +390,7 @@ def merge_partials(one, other):
 
 # %% [markdown] slide="slide"
 # ### Exercise 11.3 · Ring attention  (12 minutes, about 9 lines)
-# The sequence is cut into n parts, one for each rank. A rank keeps its queries; keys and values travel once around the ring. What each block, that is one rank's keys and values, contributes is merged with what is there already, as in chapter 09. Three functions from above do the parts: `exchange(x, group)`; `partial_lookup(query, key, value, mask)`, which gives a block's (largest, total, sums), and −∞, 0, 0 to a query that sees none of its keys; and `merge_partials(one, other)`. `positions` says which places of the sequence this rank has. With `causal`, the places of the keys have to travel with them. Every rank exchanges n − 1 times, even where its own queries see nothing of a block, since the ranks after it need that block. No rank holds more than two parts of keys and values at a time.
+# The sequence is cut into n parts, one for each rank. A rank keeps its queries; keys and values travel once around the ring. What each block, that is one rank's keys and values, contributes is merged with what is there already, as in chapter 09. Three functions from above do the parts: `exchange(x, group)`; `partial_attention(query, key, value, mask)`, which gives a block's (largest, total, sums), and −∞, 0, 0 to a query that sees none of its keys; and `merge_partials(one, other)`. `positions` says which places of the sequence this rank has. With `causal`, the places of the keys have to travel with them. Every rank exchanges n − 1 times, even where its own queries see nothing of a block, since the ranks after it need that block. No rank holds more than two parts of keys and values at a time.
 #
 # <details><summary>Hint 1</summary>Begin with your own block. Then exchange, look up, merge, n − 1 times. Divide once, at the end.</details>
 # <details><summary>Hint 2</summary>If <code>here</code> are the places of the keys that are here now, <code>here &lt;= positions[:, None]</code> is the mask.</details>
@@ -407,7 +407,7 @@ def ring_attention(query, key, value, positions, group, causal=False):
     found, here = None, positions  # the places of the keys that are here now
     for step in range(group.size()):
         mask = here <= positions[:, None] if causal else None  # (T/n, T/n)
-        part = partial_lookup(query, key, value, mask)
+        part = partial_attention(query, key, value, mask)
         found = merge_partials(found, part) if found else part
         if step < group.size() - 1:
             key, value, here = exchange(key, group), exchange(value, group), exchange(here, group)
@@ -495,10 +495,10 @@ class Travel(torch.autograd.Function):
 
 
 def trainable_ring(query, key, value, group):
-    found = partial_lookup(query, key, value)
+    found = partial_attention(query, key, value)
     for _ in range(group.size() - 1):
         key, value = Travel.apply(key, group), Travel.apply(value, group)
-        found = merge_partials(found, partial_lookup(query, key, value))
+        found = merge_partials(found, partial_attention(query, key, value))
     return found[2] / found[1]
 
 
@@ -756,7 +756,7 @@ with from_torchrun() as ranks:
 """
 
 # %% [markdown]
-# `from_torchrun` reads rank and size, which torchrun puts into the environment; `train` then takes each rank's rows of every batch. The first rank writes the checkpoint, whole or not at all. When a process is gone, torchrun ends the other, and starts both again. Some fifteen seconds.
+# `from_torchrun` reads rank and size, which torchrun puts into the environment; `train` then takes each rank's rows of every batch. The first rank writes the checkpoint, whole or not at all. When a process is gone, torchrun ends the other, and starts both again. About ten seconds.
 
 # %% slide="slide"
 folder = Path(tempfile.mkdtemp())

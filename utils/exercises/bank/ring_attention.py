@@ -26,7 +26,7 @@ def ring_attention(query, key, value, positions, group, causal=False):
     found, here = None, positions  # the places of the keys that are here now
     for step in range(group.size()):
         mask = here <= positions[:, None] if causal else None  # (T/n, T/n)
-        part = partial_lookup(query, key, value, mask)
+        part = partial_attention(query, key, value, mask)
         found = merge_partials(found, part) if found else part
         if step < group.size() - 1:
             key, value, here = exchange(key, group), exchange(value, group), exchange(here, group)
@@ -34,7 +34,7 @@ def ring_attention(query, key, value, positions, group, causal=False):
     return sums / total
 
 
-def partial_lookup(query, key, value, mask=None):
+def partial_attention(query, key, value, mask=None):
     """What these keys contribute: largest (…, Tq, 1), total (…, Tq, 1), sums (…, Tq, Dv); for none -inf, 0 and 0."""
     scores = query @ key.mT / math.sqrt(query.size(-1))  # (…, Tq, Tk)
     if mask is not None:
@@ -53,7 +53,7 @@ def divided(found):
     return found[2] / found[1]
 
 def in_steps(
-    query, key, value, positions, group, causal=False, look=partial_lookup, rounds=lambda n: n, move=all_three,
+    query, key, value, positions, group, causal=False, look=partial_attention, rounds=lambda n: n, move=all_three,
     turn=lambda query, group: query, seen=up_to_its_own, merge=merge_partials, answer=divided, first=0, again=False,
 ):
     found, here, own = None, positions, (key, value, positions)
@@ -165,7 +165,7 @@ mistakes.add("queries_travel_too", but(turn=exchange),
 # Blocks put together
 
 def contexts(query, key, value, mask=None, least=1e-30):
-    largest, total, sums = partial_lookup(query, key, value, mask)
+    largest, total, sums = partial_attention(query, key, value, mask)
     return largest, total, sums / total.clamp(min=least)
 
 contexts_or_nan = functools.partial(contexts, least=0)
@@ -217,7 +217,7 @@ def from_zero(query, key, value, mask=None):
     return torch.zeros_like(scores[..., :1]), exps.sum(-1, keepdim=True), exps @ value
 
 def at_least_zero(query, key, value, mask=None):
-    part = partial_lookup(query, key, value, mask)
+    part = partial_attention(query, key, value, mask)
     return merge_partials([torch.zeros_like(x) for x in part], part)
 
 mistakes.add("begins_with_zero", but(look=at_least_zero),
@@ -226,11 +226,11 @@ mistakes.add("no_largest", but(look=from_zero, merge=added),
     "Your exponentials are taken of the scores as they are, and overflow where these are large, or vanish where they are low. Each block subtracts its largest score, and a merge brings two to the common one.")
 
 # Scores, and who sees what
-mistakes.add("not_scaled", but(look=lambda q, k, v, mask: partial_lookup(q * q.size(-1) ** 0.5, k, v, mask)),
-    "Your scores are not scaled. Divide them by the square root of the width of query and key; `partial_lookup` does.")
-mistakes.add("scaled_twice", but(look=lambda q, k, v, mask: partial_lookup(q / q.size(-1) ** 0.5, k, v, mask)),
-    "Your scores are divided by the width of query and key, or twice by its square root. `partial_lookup` divides already.")
-mistakes.add("context_of_keys", but(look=lambda q, k, v, mask: partial_lookup(q, k, k, mask)),
+mistakes.add("not_scaled", but(look=lambda q, k, v, mask: partial_attention(q * q.size(-1) ** 0.5, k, v, mask)),
+    "Your scores are not scaled. Divide them by the square root of the width of query and key; `partial_attention` does.")
+mistakes.add("scaled_twice", but(look=lambda q, k, v, mask: partial_attention(q / q.size(-1) ** 0.5, k, v, mask)),
+    "Your scores are divided by the width of query and key, or twice by its square root. `partial_attention` divides already.")
+mistakes.add("context_of_keys", but(look=lambda q, k, v, mask: partial_attention(q, k, k, mask)),
     "Your context is made of the keys. Those are for matching; what is carried away are the values.")
 
 def nothing_to_see(query, key, value, mask=None):
@@ -254,7 +254,7 @@ for name, (seen, sentence) in WRONG_MASKS.items():
 def at_once(query, blocks, positions, causal):
     keys, values, places = blocks
     mask = torch.cat(places) <= positions[:, None] if causal else None
-    return divided(partial_lookup(query, torch.cat(keys, -2), torch.cat(values, -2), mask))
+    return divided(partial_attention(query, torch.cat(keys, -2), torch.cat(values, -2), mask))
 
 @mistakes.program("Your ranks make a call all together: after all_gather each holds all keys and values, and while one broadcasts the others wait. Let blocks travel by messages to the neighbour: then all wires work, and a rank holds two blocks.")
 def gathers_all(query, key, value, positions, group, causal=False):
@@ -277,10 +277,10 @@ def parcels_grow(query, key, value, positions, group, causal=False):
 
 @mistakes.program("Your ranks send their block to every other rank. Send it to the neighbour alone, who passes it on: then all wires between neighbours work at the same time.")
 def to_everybody(query, key, value, positions, group, causal=False):
-    found = partial_lookup(query, key, value, positions <= positions[:, None] if causal else None)
+    found = partial_attention(query, key, value, positions <= positions[:, None] if causal else None)
     for by in range(1, group.size()):
         keys, values, here = (exchange(x, group, by) for x in (key, value, positions))
-        part = partial_lookup(query, keys, values, here <= positions[:, None] if causal else None)
+        part = partial_attention(query, keys, values, here <= positions[:, None] if causal else None)
         found = merge_partials(found, part)
     return divided(found)
 
@@ -302,7 +302,7 @@ def skips_the_exchange(query, key, value, positions, group, causal=False, exchan
     for step in range(group.size()):
         if causal and here.min() > positions.max():
             continue
-        part = partial_lookup(query, key, value, here <= positions[:, None] if causal else None)
+        part = partial_attention(query, key, value, here <= positions[:, None] if causal else None)
         found = merge_partials(found, part) if found else part
         if step < exchanges(group.size()):
             key, value, here = all_three(key, value, here, group)
