@@ -45,7 +45,7 @@ text = data.source_code().train[:300_000]
 # %% [markdown] slide="slide"
 # A model may be too large for one GPU, or its training too long. Then many GPUs work together, and each is driven by a **process**: a running program with a memory of its own. All processes run the *same* program. Each knows its number, its **rank**, and how many there are. What one of them has, another one gets only if both ask for it: one sends, the other receives.
 #
-# `launch` runs a function of this notebook on two processes of this machine. It hands the function a `group`: the processes that belong together. The group knows this process's rank and its own size, and every call that talks to others is told which group. They compute on the CPU, and they talk through `torch.distributed`, by the same calls that a thousand GPUs use. The first time, each of them has to load PyTorch.
+# `launch` runs a function of this notebook on two processes of this machine. It hands the function a `group`: the processes that belong together. The group knows this process's rank and its own size, and every call that talks to others is told which group. They compute on the CPU, and they talk through `torch.distributed`, by the same calls that a thousand GPUs use. The first time, each of them has to load PyTorch. (This was run on Linux. macOS and Windows have the same calls, and nobody has tried this chapter there yet; whatever does not end is ended after a minute.)
 
 
 # %% slide="fragment"
@@ -765,6 +765,8 @@ command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]  # whi
 command += ["--nproc-per-node=2", "--max-restarts=2", "--monitor-interval=0.2"]
 command += [str(folder / "train.py"), str(folder / "kept.pt")]
 environment = os.environ | {"PYTHONPATH": str(Path("..").resolve()), "OMP_NUM_THREADS": "1"}
+if sys.platform == "win32":
+    environment["USE_LIBUV"] = "0"  # PyTorch is built without it there
 ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
 assert ended.returncode == 0, ended.stderr[-2000:]
 print(ended.stdout.strip())
