@@ -230,8 +230,8 @@ for name, rule in rules.items():
     alone, end = trained("alone", rule=rule)
     added = launch(lambda rule, group: trained("added, not averaged", group, rule=rule), rule)[0][0]
     gaps[name], moved[name] = (added - alone).abs().max(), (end - start).norm()
-    print(f"{name:26} added, the loss differs by up to {gaps[name]:.3f}", end="; ")
-    print(f"averaged, it ends at {alone[-1]:.2f}, {moved[name]:.1f} from the start")
+    print(f"{name:26} added: loss off by up to {gaps[name]:.3f};", end=" ")
+    print(f"averaged: ends at {alone[-1]:.2f}, {moved[name]:.1f} from the start")
 
 # %%
 claim("Adam hides the wrong sum", gaps["Adam"] < 0.1 < 0.5 < gaps["SGD"])

@@ -24,6 +24,14 @@ def processes():
     end()
 
 
+@pytest.fixture
+def interruptible():
+    """As a program begins; a test before may have left another answer to Ctrl + C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def cell(source, name, line=1):
     """A function as a notebook's cell makes it: in `__main__`, its lines known to this process alone."""
     file = f"/tmp/ipykernel_1/{name}.py"
@@ -208,7 +216,7 @@ def test_what_does_not_end_is_ended_and_says_where_it_is(source, places):
     assert [result[:2] for result in launch(hello)] == [(0, 2), (1, 2)]
 
 
-def test_an_interrupt_ends_the_processes_and_the_next_call_starts_new_ones():
+def test_an_interrupt_ends_the_processes_and_the_next_call_starts_new_ones(interruptible):
     before = launch(hello)
     threading.Timer(0.3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):

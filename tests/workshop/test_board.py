@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,9 @@ def test_every_exercise_of_half_a_day_has_something_to_say():
 )
 def test_a_board_that_cannot_begin_says_why(arguments, said, board, tmp_path, capsys):
     given = [argument.format(port=board.port) for argument in arguments]
-    assert main(["board", *given, "--file", str(tmp_path / "another.sqlite")]) == 2
+    with ThreadPoolExecutor(1) as thread:  # in this one a browser's event loop may be running
+        command = ["board", *given, "--file", str(tmp_path / "another.sqlite")]
+        assert thread.submit(main, command).result() == 2
     assert said.format(port=board.port) in capsys.readouterr().err
 
 

@@ -87,8 +87,9 @@ class Answers:
 
 
 def names() -> list[str]:
-    """The names of the course's chapters, in order."""
-    return sorted(path.stem for path in (COURSE / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    """The names of the course's chapters that have exercises, in order."""
+    found = sorted(path.stem for path in (COURSE / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    return [name for name in found if chapter(name).blanks]
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from joblib.externals.loky import process_executor
 
 from utils.attempts.outcome import describe_error, torch_as_usual
 from utils.attempts.turns import SEED
@@ -54,6 +55,7 @@ def prepare() -> None:
     """Once for a process. Jupyter's interrupt reaches all processes of a notebook, and only the notebook acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize  # or who has grown by 300 MB, as in a training, is replaced
     os.environ["TQDM_DISABLE"] = "1"  # a bar of each rank, all in one place of the notebook, tells nothing
 
 
