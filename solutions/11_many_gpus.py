@@ -466,13 +466,11 @@ def most_bytes(way, group):
     return costs.most_at_once(lambda: way(*part, torch.arange(256), group))
 
 
-held = {way.__name__: [] for way in (ring_attention, gathered)}
-for way in (ring_attention, gathered):
-    for ranks in (2, 4, 8):
-        held[way.__name__].append(max(simulate(most_bytes, way, processes=ranks)[0]) / 1e6)
-    sizes = [f"{mb:.1f}" for mb in held[way.__name__]]
-    print(f"{way.__name__:16} MB of new tensors at once, 2, 4 and 8 ranks: {sizes}")
-two, _, eight = held["ring_attention"]
+held = {}
+for name, way in {"your ring": ring_attention, "gathered": gathered}.items():
+    held[name] = [max(simulate(most_bytes, way, processes=ranks)[0]) / 1e6 for ranks in (2, 4, 8)]
+    print(f"{name:12} MB of new tensors at once, 2, 4 and 8 ranks: {[f'{mb:.1f}' for mb in held[name]]}")
+two, _, eight = held["your ring"]
 claim("what your ring holds does not grow with the ranks", eight < 1.2 * two)
 claim("what is gathered does", held["gathered"][2] > 2 * held["gathered"][0])
 
