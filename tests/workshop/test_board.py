@@ -1,5 +1,6 @@
 """The board: what learners send is counted as it should be, outlives a process that is killed, and ends."""
 
+import asyncio
 import contextlib
 import re
 import signal
@@ -157,6 +158,14 @@ def test_a_board_that_cannot_begin_says_why(arguments, said, board, tmp_path, ca
         command = ["board", *given, "--file", str(tmp_path / "another.sqlite")]
         assert thread.submit(main, command).result() == 2
     assert said.format(port=board.port) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--route", "day"], ["--code", "ANOTHER2"]])
+def test_a_board_does_not_begin_on_the_file_of_another_workshop(arguments, board, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(starting, "_stopped", lambda: asyncio.sleep(0))  # one that did begin would end at once
+    file = str(tmp_path / "board.sqlite")
+    assert main(["board", *arguments, "--file", file, "--port", "0", "--host", "127.0.0.1"]) == 2
+    assert f"holds a workshop on the route half-day with the code {board.code}" in capsys.readouterr().err
 
 
 def test_a_code_to_photograph_is_shown_where_the_library_is_installed(board, monkeypatch, capsys):

@@ -103,6 +103,14 @@ def test_after_leaving_nothing_is_sent_though_the_variable_is_set(folder, board,
     assert capsys.readouterr().out.splitlines()[-1] == joining.NOT_JOINED
 
 
+def test_who_leaves_before_the_first_check_never_joins_though_the_variable_is_set(folder, board, monkeypatch):
+    monkeypatch.setenv(sharing.VARIABLE, board.address)
+    workshop.leave()
+    check("softmax", softmax)
+    arrived()
+    assert board.seen(facilitator=True)[1]["joined"] == 0
+
+
 def test_a_place_ends_with_the_workshop(folder, board, capsys):
     workshop.join(board.address)
     board.ask("/facilitator/end", {}, board.secret)

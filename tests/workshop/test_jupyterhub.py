@@ -1,4 +1,4 @@
-"""One server for a class: a hub with the very configuration, two learners at once, and servers that are idle."""
+"""One server for a class: a hub with the very configuration and its board, two learners at once, idle servers."""
 
 import contextlib
 import importlib.util
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from learners import Learner
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,16 @@ CELLS = [
     "print('and goes on')",
     "from ipykernel.kernelapp import IPKernelApp; print(IPKernelApp.instance().curve_publickey is not None)",
 ]
+CODE = "TUESDAY9"
+CHECKED = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+os.environ["ATTENTION_COURSE_PROGRESS"] = os.path.expanduser("~/progress.sqlite")
+from utils.checks import check
+def double(x):
+    return 2 * x
+check("double", double);
+"""
 
 
 def free_port():
@@ -60,9 +71,9 @@ def free_port():
 @pytest.fixture
 def hub(tmp_path):
     """The address of a hub that has this folder for its own and for homes; all that it started ends with the test."""
-    hub, own, proxy, *ports = [free_port() for _ in range(5)]
+    hub, own, proxy, board, *ports = [free_port() for _ in range(6)]
     configuration = HERE.format(
-        configuration=str(ROOT / "utils" / "workshop" / "jupyterhub_config.py"),
+        configuration=str(ROOT / "utils" / "workshop" / "jupyterhub_board.py"),
         hub=hub,
         own=own,
         proxy=proxy,
@@ -74,6 +85,10 @@ def hub(tmp_path):
     environment = os.environ | {
         "PYTHONPATH": str(BESIDE),
         "PATH": os.pathsep.join([str(BESIDE / "bin"), os.environ["PATH"]]),
+        "HUB": "hub.example",
+        "ROUTE": "half-day",
+        "CODE": CODE,
+        "BOARD_PORT": str(board),
     }
     command = [sys.executable, "-m", "jupyterhub", "-f", "here.py"]
     with open(tmp_path / "log", "w") as log:
@@ -108,6 +123,19 @@ def at_work(hub, name):
     return learner, [said for _, said in learner.runs(CELLS)]
 
 
+def check_the_board(hub, learner):
+    """It is found by the hub's name alone and without a login, and counts a check of somebody who has not joined."""
+    room = f"{hub}/services/board/{CODE}"
+    named = [requests.get(room, headers={"Host": host}) for host in ("hub.example", "elsewhere.example")]
+    assert [answer.status_code for answer in named] == [200, 421] and "<html" in named[0].text
+    assert [said for _, said in learner.runs([CHECKED])] == [""]
+    begin = time.monotonic()
+    while not (told := requests.get(f"{room}/standing").json())["there"]:
+        assert time.monotonic() - begin < 60, told
+        time.sleep(0.2)
+    assert {each["name"]: each["passed"] for each in told["exercises"]}["double"] == 1
+
+
 def test_two_learners_at_once(hub, tmp_path):
     names = ["ada", "bob"]
     for name in names:
@@ -120,6 +148,8 @@ def test_two_learners_at_once(hub, tmp_path):
     assert "git-pull" in ada.ask("GET", "/user/ada/git-pull?repo=any").text
     assert bob.ask("GET", "/user/ada/api/contents").status_code == 403
     assert len(kernels_in(tmp_path)) == 2
+    check_the_board(hub, ada)
+    assert (tmp_path / "board.sqlite").exists()
     (tmp_path / "idle").touch()  # from now on, idle servers are stopped
     begin = time.monotonic()
     while any(learner.server() for learner in learners) or kernels_in(tmp_path):
@@ -131,4 +161,4 @@ def test_the_page_installs_what_is_tested():
     pins = set((ROOT / "tests" / "workshop" / "jupyterhub.txt").read_text().splitlines())
     [installed] = re.findall(r"pip install -r requirements.txt (.+)", PAGE)
     assert set(installed.split()) < pins
-    assert PAGE.count("\n") <= 70
+    assert PAGE.count("\n") <= 80

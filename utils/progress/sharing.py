@@ -61,11 +61,13 @@ def join(address: str) -> Place:
 
 
 def leave() -> None:
-    """Give the place back. A board that does not answer is not waited for."""
+    """Give the place back, or the one that the variable would get. A board that does not answer is not waited for."""
     place = kept()
-    if place is not None:
-        _keep(Place(place.address, None, [], place.until))  # so that the variable, if it is set, does not join again
+    address = _invitation() or (place and place.address)
+    if address:
+        _keep(Place(address, None, [], 0.0))  # so that the variable, if it is set, does not join again
         outbox.clear()
+    if place is not None:
         with contextlib.suppress(OSError, ValueError):
             _ask(place.address, "leave", place.token)
 

@@ -40,9 +40,11 @@ def start(options: argparse.Namespace) -> int:
 async def _run(route: Route, options: argparse.Namespace) -> int:
     store = Store(options.file, route.name, DAY * len(route.days), time.time(), options.code)
     try:
-        if store.workshop.route != route.name:
-            raise ValueError(f"{store.path} holds a workshop on the route {store.workshop.route}: end it, or delete it")
-        report = store.path.with_name(f"workshop-{datetime.fromtimestamp(store.workshop.began):%Y-%m-%d-%H%M}.html")
+        held = store.workshop
+        if held.route != route.name or options.code not in ("", held.code):
+            kind = f"the route {held.route} with the code {held.code}"
+            raise ValueError(f"{store.path} holds a workshop on {kind}: end it, or delete the file")
+        report = store.path.with_name(f"workshop-{datetime.fromtimestamp(held.began):%Y-%m-%d-%H%M}.html")
         board = server.Board(store, known(route), saying.about(route), report, options.address)
         listening, port = _listen(board, options)
         _say(board, options.address.rstrip("/") or f"http://{_own_address(options.host)}:{port}")
