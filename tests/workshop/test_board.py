@@ -144,6 +144,12 @@ def test_every_exercise_of_half_a_day_has_something_to_say():
     assert "**" not in str(said) and "\n" not in str(said)
 
 
+def status_of(*arguments):
+    """The command's exit status, from another thread: in this one a browser's event loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(main, ["board", *arguments]).result()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -154,9 +160,7 @@ def test_every_exercise_of_half_a_day_has_something_to_say():
 )
 def test_a_board_that_cannot_begin_says_why(arguments, said, board, tmp_path, capsys):
     given = [argument.format(port=board.port) for argument in arguments]
-    with ThreadPoolExecutor(1) as thread:  # in this one a browser's event loop may be running
-        command = ["board", *given, "--file", str(tmp_path / "another.sqlite")]
-        assert thread.submit(main, command).result() == 2
+    assert status_of(*given, "--file", str(tmp_path / "another.sqlite")) == 2
     assert said.format(port=board.port) in capsys.readouterr().err
 
 
@@ -164,7 +168,7 @@ def test_a_board_that_cannot_begin_says_why(arguments, said, board, tmp_path, ca
 def test_a_board_does_not_begin_on_the_file_of_another_workshop(arguments, board, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(starting, "_stopped", lambda: asyncio.sleep(0))  # one that did begin would end at once
     file = str(tmp_path / "board.sqlite")
-    assert main(["board", *arguments, "--file", file, "--port", "0", "--host", "127.0.0.1"]) == 2
+    assert status_of(*arguments, "--file", file, "--port", "0", "--host", "127.0.0.1") == 2
     assert f"holds a workshop on the route half-day with the code {board.code}" in capsys.readouterr().err
 
 
