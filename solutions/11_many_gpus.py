@@ -789,7 +789,7 @@ same = f"attempt 1: 30 steps, last loss {last!r}" in ended.stdout
 claim("thirty steps in the second attempt, and the same last loss, bit for bit", same)
 
 # %% [markdown]
-# The course's own models are trained in this way by one command: `torchrun --nproc-per-node 8 -m utils.training.presets large-gpu --checkpoint large.pt`, in the project's folder; with `--sharded` by FSDP. For several machines, [utils/training/README.md](../utils/training/README.md) has the script.
+# The course's own models are trained in this way by one command: `torchrun --nproc-per-node 8 -m utils.training.presets large-gpu --checkpoint large.pt`, in the project's folder; with `--sharded` by FSDP. For several machines, `utils/training/README.md` has the script.
 #
 # **Several GPUs.** What you wrote uses `group` only, so it is meant for GPUs as well: one process for each, the backend `nccl`, and every tensor that is sent on the rank's own GPU (a count, too). There PyTorch has `context_parallel` (on the CPU it refuses), which gathers keys and values unless `set_rotate_method` lets them go round. None of this was run here: everything above was two processes on one processor, where no time was gained, and none is claimed.
 #
