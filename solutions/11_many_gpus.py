@@ -225,18 +225,19 @@ rules = {"SGD": PLAIN, "Adam": functools.partial(torch.optim.Adam, lr=5e-3)}
 rules["Adam without its division"] = functools.partial(torch.optim.Adam, lr=1.0, eps=1.0)
 torch.manual_seed(0)
 start = nn.utils.parameters_to_vector(models.LanguageModel(256, 64, 4, 2, 64).parameters()).detach()
-gaps, moved = {}, {}
+gaps, lasts, moved = {}, {}, {}
 for name, rule in rules.items():
     alone, end = trained("alone", rule=rule)
     added = launch(lambda rule, group: trained("added, not averaged", group, rule=rule), rule)[0][0]
-    gaps[name], moved[name] = (added - alone).abs().max(), (end - start).norm()
+    gaps[name], lasts[name], moved[name] = (added - alone).abs().max(), alone[-1], (end - start).norm()
     print(f"{name:26} added: loss off by up to {gaps[name]:.3f};", end=" ")
-    print(f"averaged: ends at {alone[-1]:.2f}, {moved[name]:.1f} from the start")
+    print(f"averaged: ends at {lasts[name]:.2f}, {moved[name]:.1f} from the start")
 
 # %%
 claim("Adam hides the wrong sum", gaps["Adam"] < 0.1 < 0.5 < gaps["SGD"])
 claim("its division does, not its memory", gaps["Adam without its division"] > 0.5)
 claim("nor small steps: the control goes less far", moved["Adam without its division"] < moved["Adam"])
+claim("and its loss falls as far", lasts["Adam without its division"] < lasts["Adam"] + 0.05)
 
 # %% [markdown]
 # Adam divides each gradient by the size that it usually has, so a factor of two falls out. The third line is the control: Adam divides by √v + ε, where √v is that size; with ε = 1, well above it, the division is by nearly the same number for all, so the rate is set anew, such that the loss falls at least as far. Then the mistake shows, although the steps are smaller than Adam's.
@@ -554,7 +555,7 @@ predict.answer(
 )
 
 # %% [markdown] slide="slide"
-# They are 136 in all, so that each rank should have 34.
+# In all, 136 pairs of a query and a key that it sees: each rank should have 34.
 #
 # ### Exercise 11.4 · Zigzag  (5 minutes, about 2 lines)
 # Which places of the sequence should each rank have, so that all have the same causal work? Cut them into 2n stretches. Rank r takes the r-th from the front, whose queries see little, and the r-th from the back, whose queries see much. `length` is a multiple of 2n.
@@ -757,15 +758,16 @@ with from_torchrun() as ranks:
 # `from_torchrun` reads rank and size, which torchrun puts into the environment; `train` then takes each rank's rows of every batch. The first rank writes the checkpoint, whole or not at all. When a process is gone, torchrun ends the other, and starts both again. About ten seconds.
 
 # %% slide="slide"
-folder = Path(tempfile.mkdtemp())
-(folder / "train.py").write_text(SCRIPT)
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]  # which is torchrun
 command += ["--nproc-per-node=2", "--max-restarts=2", "--monitor-interval=0.2"]
-command += [str(folder / "train.py"), str(folder / "kept.pt")]
 environment = os.environ | {"PYTHONPATH": str(Path("..").resolve()), "OMP_NUM_THREADS": "1"}
 if sys.platform == "win32":
     environment["USE_LIBUV"] = "0"  # PyTorch is built without it there
-ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+with tempfile.TemporaryDirectory() as folder:
+    script, kept = Path(folder, "train.py"), Path(folder, "kept.pt")
+    script.write_text(SCRIPT)
+    command += [str(script), str(kept)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
 assert ended.returncode == 0, ended.stderr[-2000:]
 print(ended.stdout.strip())
 

@@ -15,6 +15,7 @@ from utils import workshop
 from utils.checks import check
 from utils.progress import sharing, store
 from utils.workshop import joining
+from utils.workshop.board.limits import Limit
 from utils.workshop.ready import QUIET
 
 
@@ -117,6 +118,20 @@ def test_a_place_ends_with_the_workshop(folder, board, capsys):
     check("softmax", softmax)
     arrived()
     assert sharing.kept() is None and sharing.SILENT not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("over", "waiting"), [(True, 0), (False, 1)])
+def test_a_board_that_gives_no_place_is_not_called_silent(over, waiting, folder, board, monkeypatch, capsys):
+    """The variable may name a workshop that is over; one that is only too busy is asked again."""
+    monkeypatch.setenv(sharing.VARIABLE, board.address)
+    monkeypatch.setattr(sharing, "PAUSES", (0, 0.1))
+    if over:
+        board.ask("/facilitator/end", {}, board.secret)
+    else:
+        board.board.joining = Limit(rate=0, at_once=0)
+    check("softmax", softmax)
+    arrived()
+    assert sharing.SILENT not in capsys.readouterr().out and len(sharing.outbox._posts) == waiting
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ SECONDS = 2.0  # that a board may take
 PAUSES = (0, 5, 15, 45)  # seconds before a board is asked again
 MOST = 100  # posts that wait
 LONGEST = 64 * 1024  # bytes of an answer that are read
+LATER = (429, 500, 502, 503)  # statuses by which a board, or what stands before it, is too busy now
 SILENT = "(The workshop's board does not answer, and is told later. Nothing depends on it.)"
 
 
@@ -44,17 +45,25 @@ class Place:
     until: float
 
 
+class Refused(ConnectionError):
+    """A board has answered, and gives no place; the message says why, and the status whether it may later."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
 def join(address: str) -> Place:
     """Get a place on the board, and keep it for all notebooks of this folder.
 
-    Raises ConnectionError, with a sentence, when there is none to be had.
+    Raises ConnectionError, with a sentence, when there is none to be had: Refused by a board that has answered.
     """
     try:
         status, told = _ask(address, "join")
     except (OSError, ValueError):
         raise ConnectionError(f"No board answers at {address!r}. Compare it with the address on the wall.") from None
     if status != 200 or not {"token", "exercises", "seconds"} <= told.keys():
-        raise ConnectionError(f"The board at {address!r} says: {told.get('refused', status)}.")
+        raise Refused(status, f"The board at {address!r} says: {told.get('refused', status)}.")
     place = Place(address, told["token"], told["exercises"], time.time() + told["seconds"])
     _keep(place)
     return place
@@ -152,6 +161,8 @@ class Outbox:
             if place is None or ("exercise" in post and post["exercise"] not in place.exercises):
                 return True
             status, _ = _ask(place.address, what, place.token, post)
+        except Refused as refused:  # as a rule, a workshop that the variable still names has ended
+            return refused.status not in LATER
         except (OSError, ValueError):
             if not self._told:
                 print(SILENT)
@@ -160,7 +171,7 @@ class Outbox:
         self._told = False
         if status in (403, 404, 410):  # a place given back in another notebook, or a workshop that has ended
             _keep(Place(place.address, None, [], place.until))
-        return status not in (429, 500, 502, 503)
+        return status not in LATER
 
 
 outbox = Outbox()
