@@ -418,7 +418,7 @@ claim("with the smooth loss all twenty arrive", arrivals == 20)
 
 # %% slide="fragment"
 predict(
-    "The answer of a nearest lookup, then `backward`: what gets a gradient?",
+    "The answer of a nearest lookup, then backward(): what gets a gradient?",
     "the value that was chosen, and nothing else", "the values, all six", "query, keys and values",
 )
 

@@ -64,7 +64,7 @@ for line in launch(hello):
 
 # %% slide="slide"
 predict(
-    "Rank 1 leaves its `all_reduce` out, by mistake. What does rank 0 get from its own call?",
+    "Rank 1 leaves its all_reduce out, by mistake. What does rank 0 get from its own call?",
     "its own number, as it was", "an error at once, since rank 1 is missing", "nothing: it waits",
 )
 
@@ -137,7 +137,7 @@ data_parallel_gradient = check("data_parallel_gradient", data_parallel_gradient)
 
 # %% slide="slide"
 predict(
-    "By mistake, both ranks take the *same* half of each batch. What training comes out?",
+    "By mistake, both ranks take the same half of each batch. What training comes out?",
     "the one with the whole batch",
     "exactly the one with half the batch",
     "one twice as fast as with the whole batch",

@@ -217,6 +217,8 @@ def test_in_a_chapter_each_question_is_answered_and_no_choice_belongs_to_two(pat
     assert [method for method, _ in said].count("predict.score") == bool(questions)
     places = [choices.index(answer) for (_, *choices), answer in zip(questions, answers, strict=True)]
     assert len({*places}) > 1 or len(places) < 3, "the answer always stands in the same place"
+    marked = [word for words in questions for word in words if re.search(r"`|\*\w|\$", str(word))]
+    assert not marked, f"they are shown as they stand, marks included: {marked}"
 
 
 def test_chapter_02_asks_throughout():

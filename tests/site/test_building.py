@@ -121,7 +121,7 @@ def test_earlier_pages_are_replaced_whole(site):
 def test_a_solution_that_fails_is_named_with_its_cell(tmp_path):
     from utils.site.executing import execute
 
-    cells = [nbformat.v4.new_code_cell(source) for source in ["print('well')", "x = 1 / 0"]]
+    cells = [nbformat.v4.new_code_cell(source) for source in ["print('well', flush=True)\nprint('done')", "x = 1 / 0"]]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_wrong.ipynb")
     nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), tmp_path / "00_right.ipynb")
     paths = sorted(tmp_path.glob("*.ipynb"))
@@ -130,4 +130,4 @@ def test_a_solution_that_fails_is_named_with_its_cell(tmp_path):
     ):
         dict(execute(paths, jobs=2))
     ((name, notebook),) = execute(paths[:1])
-    assert name == "00_right" and notebook.cells[0].outputs[0].text == "well\n"
+    assert name == "00_right" and [output.text for output in notebook.cells[0].outputs] == ["well\ndone\n"]

@@ -31,6 +31,7 @@ def _run(path: Path) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     resources, quiet = {"metadata": {"path": str(path.parent)}}, ["--IPKernelApp.log_level=ERROR"]
     client = NotebookClient(notebook, timeout=300, resources=resources, extra_arguments=quiet, store_widget_state=False)
+    client.coalesce_streams = True  # what is printed at several times is one output, as JupyterLab shows it
     try:
         return client.execute(env=os.environ | {store.VARIABLE: ""})  # what is shown is nobody's progress
     except CellExecutionError as error:
