@@ -32,12 +32,13 @@ words, key, value = data.small_dictionary()
 
 # %% [markdown]
 # This course grew from a page of text about attention in deep learning. Here it is read once more, sentence after sentence, in words of our own. Each stands beside the experiment that tested it. What takes a second is run again; for the rest, the chapter is named whose cells assert it.
-#
+
+# %% [markdown] slide="slide"
 # ## "Networks learn by small steps, so what they learn has to be smooth"
 #
 # It holds as far as they follow a slope, and it is why our lookups are soft (chapters 01 and 02; there are ways around a step, which chapter 01 names). Move the query a little, to where it is still nearest to the same word:
 
-# %% slide="slide"
+# %% slide="fragment"
 before_and_after = torch.tensor([[0.30, 0.9], [0.31, 0.9]])  # two queries
 
 
@@ -130,12 +131,13 @@ claim("with even weights they do not: it is choosing that helps", right[True] <=
 # Chapter 03 added a surprise: random keys that never learn do as well on a small task, since values can learn around them. And it learns much better from a soft start.
 #
 # "**Keys and values are parts of the input**" holds from the second half of chapter 03 on: there maps are learned, and the contents come from what is read. In chapter 05 they are the states of a sentence, in 06 the tokens themselves.
-#
+
+# %% [markdown] slide="slide"
 # ## "In a deep or recurrent model, what is needed may be very far away"
 #
 # How much does the last state of a plain recurrent network feel of an input 50 steps before? And the answer of an attention that looks at all states alike?
 
-# %% slide="slide"
+# %% slide="fragment"
 x = torch.randn(1, 60, 8, requires_grad=True)
 states = nn.RNN(8, 32, batch_first=True)(x)[0]  # (1, 60, 32)
 felt = {"last state": states[0, -1], "mean of all states": states[0].mean(0)}
@@ -148,13 +150,14 @@ claim("through an even look over a hundredth", felt["mean of all states"] > 0.01
 
 # %% [markdown]
 # It holds for plain networks, in how they *start*. But attention is not the only cure: an LSTM whose gate starts open feels the first steps as well (chapter 04). What no gate changes is the size of the state: at a given budget there was a length from which a sentence did not come through, and there Bahdanau's attention won, at the same budget and beside three controls (chapter 05).
-#
+
+# %% [markdown] slide="slide"
 # ## "Layer thirteen needs what the input said"
 #
 # Without attention it would have to be carried through every layer between, and might get lost. The size of what differs from input to input, in chapter 07's networks before any training:
 
 
-# %% slide="slide"
+# %% slide="fragment"
 def left_at_12(**kind):
     torch.manual_seed(0)
     network = models.DeepNetwork(4, **kind)
