@@ -22,7 +22,7 @@ def test_a_chapter_runs_on_every_variant(chapter):
     """Several in one run, as long as there is one that the chapter has not called yet.
 
     The first run is whole; where training takes long the others are short of it, for the programs are equal by their
-    checks.
+    checks. What other processes call alone, nobody here knows of: tests/processes/test_programs_for_ranks.py has those.
     """
     variants = {name: [one.__name__ for one in exercises.get(name).variants] for name in exercises.names()}
     called = {}
